@@ -1,0 +1,1 @@
+"""The ports of the domain in memory, as strict as PostgreSQL."""
