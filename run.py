@@ -1,10 +1,10 @@
 """Run what this repository can do; only Python is needed, uv is fetched if missing.
 
-    python3 run.py demo     generate a service and watch it work
-    python3 run.py test     run the tests
-    python3 run.py check    format, lint and types; changes nothing
-    python3 run.py fix      format, and mend what can be mended
-    python3 run.py install  make the environment of the tests
+python3 run.py demo     generate a service and watch it work
+python3 run.py test     run the tests
+python3 run.py check    format, lint and types; changes nothing
+python3 run.py fix      format, and mend what can be mended
+python3 run.py install  make the environment of the tests
 """
 
 import os
@@ -54,7 +54,7 @@ def main(verb: str = "", *arguments: str) -> int:
 
 
 def with_uv() -> dict[str, str]:
-    """Return an environment with uv on its path; install it here where there is none."""
+    """Return an environment with uv on its path; install it here if need be."""
     environment = {"PATH": os.defpath, "UV_PYTHON": sys.executable, **os.environ}
     environment.pop("VIRTUAL_ENV", None)  # it is not that of this project
     if not shutil.which("uv"):

@@ -40,19 +40,23 @@ OTHER_MODULES = {
 # Names that the generated code has beside those of the entities; a test reads them
 # from a generated service and holds these sets against them.
 CLASSES = {
-    *("Base", "BaseCommand", "BaseModel", "BaseRepository", "BaseResult"),
-    *("ConcurrentUpdate", "Container", "EntityModel", "InMemoryDatabase"),
-    *("InMemoryTable", "InMemoryUnitOfWork", "InvalidValue", "Mapped", "NewType"),
-    *("NotFound", "Page", "Paged", "PagedResult", "PageQuery", "Protocol", "Self"),
-    *("SoftDeleteMixin", "SqlAlchemyUnitOfWork", "UnitOfWork", "UnitOfWorkFactory"),
-    *("ValidationError",),
+    *("AsyncGenerator", "AsyncSession", "Base", "BaseCommand", "BaseRepository"),
+    *("BaseResult", "Callable", "ConcurrentUpdate", "Container", "DatabaseUnavailable"),
+    *("EntityModel", "ExitStack", "InMemoryDatabase", "InMemoryTransaction"),
+    *("InMemoryUnitOfWork", "InvalidSettings", "InvalidValue", "Mapped", "NewType"),
+    *("NoServer", "NotFound", "PageQuery", "Paged", "PagedResult", "Protocol", "Self"),
+    *("SoftDeleteMixin", "SqlAlchemyUnitOfWork", "TracebackType", "TypeAlias"),
+    *("UnitOfWork", "UnitOfWorkFactory", "ValidationError"),
 }
-MODULES = {"base", "conftest", "errors", "messages", "paging", "unit_of_work", "values"}
+MODULES = {
+    *("base", "conftest", "errors", "in_memory", "messages", "paging"),
+    *("unit_of_work", "values"),
+}
 TABLES = {"alembic_version", "commit"}
 PROVIDERS = {"engine", "session_factory", "settings", "unit_of_work"}
 VARIABLES = {
-    *("command", "identity", "model", "name", "page", "pydantic", "pytest", "query"),
-    *("sa", "self", "service", "uow"),
+    *("apply_changes", "command", "identity", "model", "name", "page", "pydantic"),
+    *("pytest", "query", "sa", "self", "service", "to_model", "uow"),
 }
 # PostgreSQL's words that SQLAlchemy does not quote.
 UNQUOTED = {"collation", "concurrently", "lateral", "system_user", "tablesample"}
@@ -61,29 +65,28 @@ LONGEST_PACKAGE = 30
 LONGEST_ENTITY = 40
 LONGEST_NAME = 80
 
-IRREGULAR = {
-    **{"child": "children", "foot": "feet", "goose": "geese", "man": "men"},
-    **{"mouse": "mice", "ox": "oxen", "person": "people", "tooth": "teeth"},
-    **{"woman": "women", "criterion": "criteria", "phenomenon": "phenomena"},
-    **{"datum": "data", "matrix": "matrices", "vertex": "vertices"},
-    **{"quiz": "quizzes", "bus": "buses", "gas": "gases", "axis": "axes"},
-    **{word: f"{word[:-1]}ves" for word in ("calf", "elf", "half", "leaf", "loaf")},
-    **{word: f"{word[:-1]}ves" for word in ("self", "shelf", "thief", "wolf")},
-    **{word: f"{word[:-2]}ves" for word in ("knife", "life", "wife")},
-    **{word: f"{word}es" for word in ("echo", "hero", "potato", "tomato", "veto")},
-}
-UNCOUNTABLE = {
-    *("advice", "analytics", "data", "equipment", "feedback", "fish", "furniture"),
-    *("hardware", "information", "inventory_data", "knowledge", "logistics", "luggage"),
-    *("media", "merchandise", "metadata", "money", "music", "news", "research"),
-    *("series", "sheep", "software", "species", "staff", "traffic", "weather"),
-}
+IRREGULAR = dict(
+    pair.split(":")
+    for pair in (
+        "child:children foot:feet goose:geese man:men mouse:mice ox:oxen person:people"
+        " tooth:teeth woman:women criterion:criteria phenomenon:phenomena datum:data"
+        " matrix:matrices vertex:vertices quiz:quizzes axis:axes calf:calves elf:elves"
+        " half:halves leaf:leaves loaf:loaves self:selves shelf:shelves thief:thieves"
+        " wolf:wolves knife:knives life:lives wife:wives echo:echoes hero:heroes"
+        " potato:potatoes tomato:tomatoes veto:vetoes"
+    ).split()
+)
+UNCOUNTABLE = set(
+    "advice analytics data equipment feedback fish furniture hardware information"
+    " knowledge logistics luggage media merchandise metadata money music news research"
+    " series sheep software species staff traffic weather".split()
+)
 # Words in -s that are singular; those in -ss, -us and -is are told by their ending.
-SINGULAR = {
-    *("alias", "analytics", "atlas", "bias", "canvas", "chaos", "christmas", "corps"),
-    *("gas", "kudos", "lens", "logistics", "mathematics", "means", "news", "physics"),
-    *("series", "species", "sms", "dns", "gps", "os", "pos", "tls", "https", "aws"),
-}
+SINGULAR = set(
+    "alias analytics atlas aws bias canvas chaos christmas corps dns gas gps https"
+    " kudos lens logistics mathematics means news os physics pos series sms species"
+    " tls".split()
+)
 
 
 class Word(NamedTuple):
@@ -107,7 +110,7 @@ class Entity(NamedTuple):
     builder: str  # an_order_line
 
     def classes(self) -> list[str]:
-        """The classes of this entity, its own first."""
+        """List the classes of this entity, its own first."""
         suffixes = ("", "Id", "NotFound", "Repository", "Service", "Result", "Model")
         prefixed = ("Create{}", "Update{}", "SqlAlchemy{}Repository")
         return [
@@ -117,7 +120,7 @@ class Entity(NamedTuple):
         ]
 
     def claims(self) -> Iterator[tuple[str, str]]:
-        """The names of which there must be one alone, each with its kind."""
+        """List the names that must be its alone, each with its kind."""
         for name in self.classes():
             yield "class", name
         yield "module", self.module
@@ -126,7 +129,7 @@ class Entity(NamedTuple):
 
 
 def problems(answers: Mapping[str, str]) -> list[str]:
-    """Say what is wrong with the answers, each in a sentence that names the question."""
+    """Say what is wrong with the answers; each sentence names its question."""
     checks = {
         "project_name": _project_name_problem,
         "project_slug": _project_slug_problem,
@@ -288,7 +291,9 @@ def _taken(entity: Entity, owners: dict[tuple[str, str], str]) -> str | None:
                     " choose another name"
                 )
                 if kind == "table":
-                    problem += f", or another plural: {entity.name}/{entity.plural}_list"
+                    problem += (
+                        f", or another plural: {entity.name}/{entity.plural}_list"
+                    )
     return problem
 
 

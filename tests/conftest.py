@@ -57,7 +57,7 @@ def hook(name: str) -> ModuleType:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
-    """Keep what cookiecutter leaves (answers, rendered hooks) out of the user's home."""
+    """Keep what cookiecutter leaves out of the user's home and temporary folder."""
     home = tmp_path_factory.mktemp("home")
     (home / "tmp").mkdir()
     (home / "cookiecutter.yaml").write_text(

@@ -136,7 +136,7 @@ def test_the_questions_can_be_answered_in_a_terminal(tmp_path: Path) -> None:
         timeout=30,
     )
     for question, answer in (
-        (r"\[1/4\] What is the service called\? .*Order Service", 'O\'Brien\'s "Tea"'),
+        (r"\[1/4\] What is the service called\? .*Order Service", "O'Brien's \"Tea\""),
         (r"\[2/4\] Its folder and distribution .*o-brien-s-tea", ""),
         (r"\[3/4\] Its Python package .*o_brien_s_tea", "tea"),
         (r"\[4/4\] Its entities, .* as in Customer, .*Customer, Order", "Tea, {{ 7 }}"),
@@ -299,7 +299,7 @@ def test_a_bad_answer_leaves_nothing(
 
     assert_refused(done, question)
     assert [path.name for path in tmp_path.rglob("*")] == ["here", "out"]
-    assert not Path("/tmp/evil").exists()  # noqa: S108
+    assert not Path("/tmp/evil").exists()
 
 
 def assert_refused(done: Run, question: str) -> None:

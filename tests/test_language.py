@@ -146,10 +146,16 @@ def test_a_variable_hides_no_other(name: str) -> None:
         ("", "entities: name at least one, for example Customer, Order"),
         (" , # nothing", "entities: name at least one"),
         ("Order(total: int)", "has more than a name"),
-        ("Cust omer", "is no name: write letters and digits in one word, for example Cu"),
+        (
+            "Cust omer",
+            "is no name: write letters and digits in one word, for example Cu",
+        ),
         ("3d", "is no name"),
         ("Žebra", "is no name"),
-        ("Order$", "is no name: write letters and digits in one word, for example Order"),
+        (
+            "Order$",
+            "is no name: write letters and digits in one word, for example Order",
+        ),
         ("_order", "is no name"),
         ("order__line", "is no name"),
         ("O" * 41, "is too long: use at most 40 letters"),

@@ -1,0 +1,81 @@
+"""A service made by cruft takes in a newer template, its own edits kept."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TEMPLATE, run
+
+SERVICE = "{{cookiecutter.project_slug}}"
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
+    done = run("git", *who, *arguments, cwd=folder)
+    assert done.code == 0, done.out + done.err
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "--quiet", "-m", "as it is")
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A repository of the template, to be changed."""
+    template = tmp_path / "template"
+    template.mkdir()
+    for name in ("cookiecutter.json", "hexagonal_gate.py", "hooks", SERVICE):
+        copy = shutil.copytree if (TEMPLATE / name).is_dir() else shutil.copy
+        copy(TEMPLATE / name, template / name)
+    git(template, "init", "--quiet")
+    commit(template)
+    return template
+
+
+@pytest.fixture
+def project(template: Path, tmp_path: Path) -> Path:
+    """A service made by cruft, and committed."""
+    done = run(
+        "cruft", "create", template, "-y", "--output-dir", tmp_path, cwd=tmp_path
+    )
+    assert done.code == 0, done.out + done.err
+    project = tmp_path / "order-service"
+    git(project, "init", "--quiet")
+    commit(project)
+    return project
+
+
+def test_an_update_brings_the_change_and_keeps_the_edits(
+    template: Path, project: Path
+) -> None:
+    domain = project / "src/order_service/domain"
+    order = domain / "order.py"
+    order.write_text(order.read_text().replace("An order.", "What was ordered."))
+    commit(project)
+    errors = template / SERVICE / "src/{{cookiecutter.package_name}}/domain/errors.py"
+    errors.write_text(errors.read_text() + "\n\nNEWER = True\n")
+    hook = template / "hooks/pre_gen_project.py"
+    hook.write_text(
+        hook.read_text().replace("LONGEST_ENTITY = 40", "LONGEST_ENTITY = 41")
+    )
+    commit(template)
+
+    done = run(
+        *("cruft", "update", "--skip-apply-ask", "--variables-to-update"),
+        f'{{"entities": "Customer, Order, {"O" + "x" * 40}"}}',
+        cwd=project,
+    )
+
+    assert done.code == 0, done.out + done.err
+    assert "NEWER = True" in (domain / "errors.py").read_text()
+    assert "What was ordered." in order.read_text()
+    assert (domain / f"o{'x' * 40}.py").exists()  # allowed by the newer rules alone
+    assert list(project.rglob("*.rej")) == []
+
+
+def test_nothing_differs_from_what_was_generated(project: Path) -> None:
+    done = run("cruft", "diff", "--exit-code", cwd=project)
+
+    assert (done.code, done.out) == (0, "")

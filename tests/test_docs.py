@@ -1,0 +1,127 @@
+"""What the documents show is what there is."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TEMPLATE, bake, generate, run
+
+README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def tea_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The service that README shows."""
+    return bake(
+        tmp_path_factory.mktemp("docs"), project_name="Tea Shop", entities="Tea, Cup"
+    )
+
+
+def test_the_readme_shows_the_dialogue_as_it_is(tmp_path: Path) -> None:
+    shown = blocks(README, "text")[0]
+
+    done = generate(tmp_path, project_name="Tea Shop", entities="Tea, Cup")
+
+    assert shown.partition("\n\n")[2].strip() == done.out.strip()
+
+
+def test_the_readme_shows_the_errors_as_they_are(tmp_path: Path) -> None:
+    done = generate(tmp_path, entities="Customers, ord er")
+
+    assert blocks(README, "text")[1] == done.out
+
+
+def test_the_readme_shows_the_tree_as_it_is(tea_shop: Path) -> None:
+    above = [tea_shop]
+    shown = 0
+    for line in blocks(README, "text")[2].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        names = re.match(r"(?:\s*[\w/]+(?:/|\.py)(?=\s|$))+", line)
+        assert names, line
+        for name in names[0].split():
+            path = above[depth] / name
+            assert path.exists(), path
+            above[depth + 1 :] = [path]
+            shown += 1
+    assert shown == 17
+
+
+def test_the_commands_of_the_documents_are_those_of_run_py() -> None:
+    known = run("python", "run.py", cwd=TEMPLATE).out
+    documents = README + (TEMPLATE / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    verbs = set(re.findall(r"run\.py (\w+)", documents))
+
+    assert verbs == {"install", "fix", "check", "test", "demo"}
+    for verb in verbs:
+        assert f"run.py {verb} " in known
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    ci = (TEMPLATE / ".ci/run").read_text()
+
+    for command in re.findall(r"^python3 run\.py \w+", README, re.MULTILINE):
+        assert f"\n{command}\n" in ci
+
+
+def test_every_file_that_a_generated_readme_names_is_there(tea_shop: Path) -> None:
+    readme = (tea_shop / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|tests|application|infrastructure)/[^`]+)`", readme)
+    package = tea_shop / "src/tea_shop"
+
+    assert len(named) == 10
+    for name in named:
+        assert (tea_shop / name).exists() or (package / name).exists(), name
+
+
+def test_the_use_case_that_a_generated_readme_reads_is_in_the_code(
+    tea_shop: Path,
+) -> None:
+    readme = (tea_shop / "README.md").read_text(encoding="utf-8")
+    service = (tea_shop / "src/tea_shop/application/cup.py").read_text()
+
+    (shown,) = blocks(readme, "python")
+    for line in shown.splitlines():
+        assert line.strip() in service
+
+
+def test_every_verb_of_a_generated_readme_is_one_of_its_makefile(
+    tea_shop: Path,
+) -> None:
+    readme = (tea_shop / "README.md").read_text(encoding="utf-8")
+    makefile = (tea_shop / "Makefile").read_text()
+
+    verbs = set(re.findall(r"`make (\w+)`", readme))
+    assert verbs == {"install", "fix", "check", "test", "run"}
+    assert verbs == set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+
+
+def test_every_setting_is_in_the_example(tea_shop: Path) -> None:
+    example = (tea_shop / ".env.example").read_text()
+    settings = (tea_shop / "src/tea_shop/settings.py").read_text()
+
+    fields = re.findall(r"^    (database_\w+):", settings, re.MULTILINE)
+    assert len(fields) == 6
+    for field in fields:
+        assert f"{field.upper()}=" in example
+
+
+def test_the_command_of_the_service_is_installed_under_its_slug(tea_shop: Path) -> None:
+    toml = tomllib.loads((tea_shop / "pyproject.toml").read_text())
+
+    assert toml["project"]["scripts"] == {"tea-shop": "tea_shop.entrypoints.cli:main"}
+    done = run(
+        *(
+            "python",
+            "-c",
+            "from tea_shop.entrypoints.cli import main; main(['--help'])",
+        ),
+        cwd=tea_shop,
+        PYTHONPATH="src",
+    )
+    assert "usage: tea-shop" in done.out
