@@ -81,6 +81,7 @@ def environment() -> Environment:
     )
     jinja.filters |= {
         "fold": lambda text: _folded(text.splitlines()),
+        "listing": _listing,
         "members": _members,
         "capital": lambda text: text[0].upper() + text[1:],
         "python": lambda text: "None" if text is None else json.dumps(text),
@@ -100,6 +101,14 @@ def lay_out(text: str, package: str) -> str:
 
 def _folded(lines: Iterable[str]) -> str:
     return "".join(f"{part}\n" for line in lines for part in fold(line))
+
+
+def _listing(labels: Iterable[str]) -> str:
+    """Join labels as a sentence does; name five at most."""
+    named = list(labels)
+    if len(named) > 5:
+        named[5:] = [f"{len(named) - 5} kinds more"]
+    return " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
 
 
 def _members(

@@ -58,7 +58,7 @@ def test_it_passes_its_own_checks_as_generated(service: Path, command: str) -> N
 
 
 def test_its_suite_passes_and_covers_every_branch(service: Path, server: str) -> None:
-    suite = ("python", "-m", "pytest", "--cov", "-q", "-p", "no:randomly")
+    suite = ("python", "-m", "pytest", "--cov", "-q")
 
     done = run(*suite, cwd=service, PYTHONPATH="src", TEST_DATABASE_URL=server)
 
