@@ -49,8 +49,8 @@ CLASSES = {
     *("UnitOfWork", "UnitOfWorkFactory", "ValidationError"),
 }
 MODULES = {
-    *("base", "conftest", "errors", "in_memory", "messages", "paging"),
-    *("unit_of_work", "values"),
+    *("base", "base_repository", "conftest", "connections", "errors", "in_memory"),
+    *("messages", "migrations", "models", "paging", "unit_of_work", "values"),
 }
 TABLES = {"alembic_version", "commit"}
 PROVIDERS = {"engine", "session_factory", "settings", "unit_of_work"}
