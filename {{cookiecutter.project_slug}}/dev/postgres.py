@@ -192,10 +192,17 @@ def main(command: list[str]) -> int:
     if command == ["--supervise"]:
         supervise()
         return 0
+    if not command or not shutil.which(command[0]):
+        print(f"no such command: {' '.join(command)}\n\n{__doc__}", file=sys.stderr)
+        return 2
     with contextlib.ExitStack() as stack:
         environment = dict(os.environ)
-        if "DATABASE_URL" not in environment:
-            environment["DATABASE_URL"] = stack.enter_context(postgres())
+        try:
+            if "DATABASE_URL" not in environment:
+                environment["DATABASE_URL"] = stack.enter_context(postgres())
+        except NoServer as fault:
+            print(fault, file=sys.stderr)
+            return 1
         return subprocess.call(command, env=environment)
 
 

@@ -69,3 +69,11 @@ def test_a_command_is_given_the_url_and_its_exit_code_is_kept(
     script = "import os; exit(os.environ['DATABASE_URL'] == 'postgresql://given/db')"
 
     assert main([sys.executable, "-c", script]) == 1
+
+
+@pytest.mark.parametrize("command", [[], ["no-such-command"]])
+def test_no_command_is_told(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 2
+    assert capsys.readouterr().err.startswith("no such command: ")
