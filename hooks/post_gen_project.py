@@ -54,7 +54,7 @@ def render(template: Path, model: dict[str, Any]) -> None:
                 "revision": f"{number:04}",
                 "down_revision": f"{number - 1:04}" if number > 1 else None,
             }
-            migration = f"{number:04}_create_{entity['plural']}"
+            migration = f"{number:04}_create_{entity['snake']}"
             path = target.replace("__entity__", entity["module"])
             path = path.replace("__migration__", migration)
             write(Path(path), source, model | {"entity": entity | revision})

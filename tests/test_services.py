@@ -105,26 +105,26 @@ def test_the_report_tells_the_number_of_tests(tmp_path: Path) -> None:
 def test_an_entity_is_one_module_of_the_same_name_in_every_layer(
     tmp_path: Path,
 ) -> None:
-    project = bake(tmp_path, entities="Tea, Cup")
+    project = bake(tmp_path, entities="Tea, Berry")
 
     package = "src/order_service"
     found = sorted(
         path.relative_to(project).as_posix()
-        for path in project.rglob("*cup*")
+        for path in project.rglob("*berry*")
         if path.is_file()
     )
     assert found == [
-        f"{package}/application/cup.py",
-        f"{package}/domain/cup.py",
-        f"{package}/infrastructure/mappers/cup.py",
-        f"{package}/infrastructure/migrations/versions/0001_create_cups.py",
-        f"{package}/infrastructure/models/cup.py",
-        f"{package}/infrastructure/repositories/cup.py",
-        "tests/application/test_cup.py",
-        "tests/builders/cup.py",
-        "tests/domain/test_cup.py",
-        "tests/fakes/cup.py",
-        "tests/infrastructure/test_cup.py",
+        f"{package}/application/berry.py",
+        f"{package}/domain/berry.py",
+        f"{package}/infrastructure/mappers/berry.py",
+        f"{package}/infrastructure/migrations/versions/0001_create_berry.py",
+        f"{package}/infrastructure/models/berry.py",
+        f"{package}/infrastructure/repositories/berry.py",
+        "tests/application/test_berry.py",
+        "tests/builders/berry.py",
+        "tests/domain/test_berry.py",
+        "tests/fakes/berry.py",
+        "tests/infrastructure/test_berry.py",
     ]
 
 
