@@ -200,8 +200,8 @@ def read_entities(answer: str) -> tuple[list[Entity], list[str]]:
     """Read the answer; return the entities, sorted by module, and every problem."""
     entities: list[Entity] = []
     found: list[str] = []
-    owners: dict[tuple[str, str], str] = {
-        (kind, name.lower()): "every service"
+    owners: dict[tuple[str, str], Entity | None] = {
+        (kind, name.lower()): None
         for kind, names in (
             ("class", CLASSES),
             ("module", MODULES),
@@ -277,24 +277,22 @@ def _plural_looking(entity: Entity, plural: str) -> str | None:
     )
 
 
-def _taken(entity: Entity, owners: dict[tuple[str, str], str]) -> str | None:
+def _taken(entity: Entity, owners: dict[tuple[str, str], Entity | None]) -> str | None:
     """Claim the names of an entity; say which one belongs to another already."""
-    problem = None
     for kind, name in entity.claims():
-        owner = owners.setdefault((kind, name.lower()), entity.name)
-        if owner is not entity.name and problem is None:
-            if owner == entity.name:
-                problem = "is named twice: name it once"
-            else:
-                problem = (
-                    f"needs the {kind} {name}, which {owner} has already:"
-                    " choose another name"
-                )
-                if kind == "table":
-                    problem += (
-                        f", or another plural: {entity.name}/{entity.plural}_list"
-                    )
-    return problem
+        owner = owners.setdefault((kind, name.lower()), entity)
+        if owner is entity:
+            continue
+        if owner and owner.name == entity.name:
+            return "is named twice: name it once"
+        whose = owner.name if owner else "every service"
+        problem = (
+            f"needs the {kind} {name}, which {whose} has already: choose another name"
+        )
+        if kind == "table":
+            problem += f", or another plural: {entity.name}/{entity.plural}_list"
+        return problem
+    return None
 
 
 def _placed(answer: str, word: Word, sentence: str) -> str:

@@ -172,6 +172,7 @@ def test_a_variable_hides_no_other(name: str) -> None:
         ("Group/pg_class", "has a plural that is a word of Python or PostgreSQL"),
         ("Person/" + "p" * 43, "has a plural that is too long"),
         ("Order, order", "is named twice: name it once"),
+        ("A, A", "is named twice: name it once"),
         ("HTTPServer, HttpServer", "needs the class HttpServer, which HTTPServer has"),
         ("Order, OrderId", "needs the class OrderId, which Order has already"),
         ("OrderModel, Order", "needs the class OrderModel, which OrderModel has"),
