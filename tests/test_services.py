@@ -187,7 +187,8 @@ def test_the_hook_knows_every_class_beside_those_of_entities(generated: Path) ->
 
 
 def test_the_hook_knows_every_module_beside_those_of_entities(generated: Path) -> None:
-    folders = {path.parent for path in generated.rglob("*zzz.py")}
+    named = [*generated.rglob("zzz.py"), *generated.rglob("test_zzz.py")]
+    folders = {path.parent for path in named}
     beside = {
         path.stem.removeprefix("test_")
         for folder in folders
