@@ -25,9 +25,7 @@ class Run:
     err: str
 
 
-def run(
-    *command: str | Path, cwd: Path, stdin: str | None = None, **environment: str
-) -> Run:
+def run(*command: str | Path, cwd: Path, **environment: str) -> Run:
     """Run a command of this environment to its end."""
     program, *arguments = map(str, command)
     if (BIN / program).exists():
@@ -39,15 +37,18 @@ def run(
         cwd=cwd,
         encoding="utf-8",
         env={**os.environ, "PWD": str(cwd), **environment},
-        input=stdin,
     )
     return Run(done.returncode, done.stdout, done.stderr)
 
 
 def hook(name: str) -> ModuleType:
     """Import a hook as it stands."""
-    path = TEMPLATE / "hooks" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
+    return module_at(TEMPLATE / "hooks" / f"{name}.py")
+
+
+def module_at(path: Path) -> ModuleType:
+    """Import a module that is on no path."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -102,10 +103,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         yield url
         return
     project = bake(tmp_path_factory.mktemp("server"))
-    spec = importlib.util.spec_from_file_location("pg", project / "dev/postgres.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with module.postgres() as url:
+    with module_at(project / "dev/postgres.py").postgres() as url:
         yield url

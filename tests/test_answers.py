@@ -11,10 +11,12 @@ import pytest
 
 from tests.conftest import BIN, TEMPLATE, Run, bake, generate, hook, run
 
-EVERYTHING = sorted(
-    path.relative_to(TEMPLATE).as_posix()
-    for path in (TEMPLATE / "{{cookiecutter.project_slug}}").rglob("*")
-)
+ANSWERS = {
+    "project_name": "Tea Shop",
+    "project_slug": "tea-shop",
+    "package_name": "tea_shop",
+    "entities": "Tea",
+}
 
 
 def assert_is_service(project: Path, package: str) -> None:
@@ -78,43 +80,27 @@ def test_answers_can_be_in_a_file_of_the_user(tmp_path: Path) -> None:
     assert (tmp_path / "out/tea-shop/src/tea_shop/domain/cup.py").exists()
 
 
+def replay(tmp_path: Path, **answers: object) -> Run:
+    """Answer by a replay file."""
+    file = tmp_path / "replay.json"
+    file.write_text(json.dumps({"cookiecutter": answers}))
+    out = tmp_path / "out"
+    return run("cookiecutter", TEMPLATE, "--replay-file", file, "-o", out, cwd=tmp_path)
+
+
 @pytest.mark.parametrize("whole", [False, True])
 def test_answers_can_be_replayed(tmp_path: Path, whole: bool) -> None:
-    answers = {
-        "project_name": "Tea Shop",
-        "project_slug": "tea-shop",
-        "package_name": "tea_shop",
-        "entities": "Tea",
-    }
-    if whole:  # as cookiecutter writes it
-        template = json.loads((TEMPLATE / "cookiecutter.json").read_text())
-        answers = template | answers | {"__checked": ""}
-    replay = tmp_path / "replay.json"
-    replay.write_text(json.dumps({"cookiecutter": answers}))
+    template = json.loads((TEMPLATE / "cookiecutter.json").read_text())
+    as_cookiecutter_writes = template | ANSWERS | {"__checked": ""}
 
-    done = run(
-        *("cookiecutter", TEMPLATE, "--replay-file", replay, "-o", tmp_path / "out"),
-        cwd=tmp_path,
-    )
+    done = replay(tmp_path, **(as_cookiecutter_writes if whole else ANSWERS))
 
     assert done.code == 0, done.out + done.err
     assert_is_service(tmp_path / "out/tea-shop", "tea_shop")
 
 
 def test_a_bad_replayed_answer_is_refused_by_the_hook(tmp_path: Path) -> None:
-    answers = {
-        "project_name": "Tea Shop",
-        "project_slug": "tea-shop",
-        "package_name": "class",
-        "entities": "Tea",
-    }
-    replay = tmp_path / "replay.json"
-    replay.write_text(json.dumps({"cookiecutter": answers}))
-
-    done = run(
-        *("cookiecutter", TEMPLATE, "--replay-file", replay, "-o", tmp_path / "out"),
-        cwd=tmp_path,
-    )
+    done = replay(tmp_path, **ANSWERS | {"package_name": "class"})
 
     assert done.code == 1
     assert done.err.strip() == (
@@ -260,14 +246,7 @@ REFUSED = [
 def test_a_bad_answer_is_one_sentence_that_names_the_question(
     question: str, answer: str, reason: str
 ) -> None:
-    answers = {
-        "project_name": "Shop",
-        "project_slug": "shop",
-        "package_name": "shop",
-        "entities": "Tea",
-    }
-
-    (problem,) = hook("pre_gen_project").problems(answers | {question: answer})
+    (problem,) = hook("pre_gen_project").problems(ANSWERS | {question: answer})
 
     assert problem.startswith(f"{question} ")
     assert reason in problem

@@ -1,7 +1,6 @@
 """Generated services pass their own checks, whatever they are called."""
 
 import ast
-import json
 import re
 import sys
 import tomllib
@@ -238,7 +237,7 @@ def test_the_hook_knows_every_variable_beside_those_of_entities(
 
 
 def test_no_line_of_a_report_is_cut(tmp_path: Path) -> None:
-    done = generate(tmp_path, entities=json.loads(json.dumps(LONGEST)))
+    done = generate(tmp_path, entities=LONGEST)
 
     assert "Abcdefghijklmnopqrstuvwxyzabcdefghijklmn  in table" in done.out
 
