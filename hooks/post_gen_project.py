@@ -5,70 +5,937 @@ entity, any other once with all of them. What cookiecutter renders itself is the
 of folders; the text of every file is either copied or made here.
 """
 
+import ast
+import gc
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
+from unicodedata import combining, east_asian_width
 
 from jinja2 import Environment, StrictUndefined, Template
 
 MODEL = Path(".cookiecutter-model.json")  # from pre_gen_project
 WIDTH = 88
-# How many tests the generated suite has; a test holds them against pytest's count.
-TESTS_SHARED = 66
-TESTS_PER_ENTITY = 47
+IDENTITY = "gt=0, lt=2**63"  # what PostgreSQL takes as one
 
 
 def main() -> None:
     """Render the project in the current folder."""
+    gc.disable()  # much is made here, and all of it used
     model = json.loads(MODEL.read_text(encoding="utf-8"))
-    written = written_since(MODEL)
-    for path in written:
-        if path.suffix == ".jinja":
-            render(path, model)
-    files = len(written_since(MODEL))
+    survey(model)
+    files = copied_since(MODEL)
+    for template in [path for path in files if path.suffix == ".jinja"]:
+        files.remove(template)
+        files += render(template, model)
+        template.unlink()
     MODEL.unlink()
-    print(report(model, files))
+    tests = [path for path in files if path.name.startswith("test_")]
+    print(report(model, len(files), sum(map(count_tests, tests))))
 
 
-def written_since(start: Path) -> list[Path]:
+def copied_since(start: Path) -> list[Path]:
     """List the files of this run: with `--overwrite-if-exists` there may be others."""
-    return sorted(
+    return [
         path
         for path in Path().rglob("*")
         if path.is_file()
         and path != start
         and path.stat().st_mtime_ns >= start.stat().st_mtime_ns
-    )
+    ]
 
 
-def render(template: Path, model: dict[str, Any]) -> None:
-    """Write the files that a template stands for, and delete it."""
+def render(template: Path, model: dict[str, Any]) -> list[Path]:
+    """Write the files that a template stands for; return those with something in."""
+    files: list[Path] = []
     target = str(template.with_suffix(""))
     source = JINJA.from_string(template.read_text(encoding="utf-8"))
     if "__entity__" in target or "__migration__" in target:
-        for number, entity in enumerate(model["entities"], start=1):
-            revision = {
-                "revision": f"{number:04}",
-                "down_revision": f"{number - 1:04}" if number > 1 else None,
-            }
-            migration = f"{number:04}_create_{entity['snake']}"
+        for entity in model["entities"]:
+            migration = f"{entity['revision']}_create_{entity['snake']}"
             path = target.replace("__entity__", entity["module"])
             path = path.replace("__migration__", migration)
-            write(Path(path), source, model | {"entity": entity | revision})
+            files += write(Path(path), source, model | {"entity": entity})
     else:
-        write(Path(target), source, model)
-    template.unlink()
+        files += write(Path(target), source, model)
+    return files
 
 
-def write(path: Path, source: Template, context: dict[str, Any]) -> None:
-    """Render one file; Python is laid out as the formatter would."""
+def write(path: Path, source: Template, context: dict[str, Any]) -> list[Path]:
+    """Render one file, if anything is in it, with Python laid out as ruff would."""
     text = source.render(context)
+    if not text.strip():
+        return []
     if path.suffix == ".py":
         text = lay_out(text, context["package"])
     path.write_text(text, encoding="utf-8", newline="\n")
+    return [path]
+
+
+# What the code says of a field: each kind of field is written in the same way by every
+# template, so that what differs is here.
+
+
+class Scalar(NamedTuple):
+    """What a scalar type is in each layer, and values to test it with.
+
+    In the texts `{0}` and `{1}` are the arguments of the type, `{field}` is the
+    attribute, `{label}` its label, `{value}` an expression.
+    """
+
+    python: str
+    column: str = ""  # of SQLAlchemy, where the annotation does not tell it
+    check: str = ""  # the statement that raises InvalidValue
+    boundary: str = ""  # constraints of pydantic
+    first: str = ""
+    second: str = ""  # at the limit of the column, where it has one
+    other: str = ""  # what the demonstration shows instead
+    fresh: str = ""  # another value for each `number`
+    bad: tuple[str, ...] = ()  # what the domain refuses
+    message: str = ""  # the type at the boundary, where it is another
+    refused: tuple[str, ...] = ()  # what the boundary refuses
+    migration: str = ""
+    mapped: str = "{value}"  # how it is copied between entity and row
+    diagram: str = ""
+
+
+BAD_TEXT = ('"a\\0b"', '"a\\ud800b"')
+SCALARS = {
+    "str": Scalar(
+        python="str",
+        column="String({0})",
+        migration="sa.String(length={0})",
+        check='check_line("{field}", {value}, longest={0})',
+        boundary="min_length=1, max_length={0}",
+        bad=('""', '" \\t"', '"x" * {longer}', *BAD_TEXT),
+        refused=('""', '"x" * {longer}', "1"),
+        first='"{some}"',
+        second='"x" * {0}',
+        other='"{another}"',
+        fresh="{fresh}",
+        diagram="string",
+    ),
+    "text": Scalar(
+        python="str",
+        column="Text",
+        migration="sa.Text()",
+        check='check_text("{field}", {value})',
+        bad=BAD_TEXT,
+        refused=("1",),
+        first='"some {label}"',
+        second='"some text, " * 99',
+        other='"another {label}"',
+        diagram="text",
+    ),
+    "int": Scalar(
+        python="int",
+        migration="sa.Integer()",
+        check='check_integer("{field}", {value}, bits=32)',
+        boundary="ge=-(2**31), lt=2**31",
+        bad=("2**31", "-(2**31) - 1"),
+        refused=("2**31", "-(2**31) - 1", '"many"', "1.5"),
+        first="42",
+        second="2**31 - 1",
+        other="43",
+        fresh="number",
+        diagram="int",
+    ),
+    "bigint": Scalar(
+        python="int",
+        column="BigInteger",
+        migration="sa.BigInteger()",
+        check='check_integer("{field}", {value}, bits=64)',
+        boundary="ge=-(2**63), lt=2**63",
+        bad=("2**63", "-(2**63) - 1"),
+        refused=("2**63", "-(2**63) - 1", '"many"'),
+        first="42",
+        second="2**63 - 1",
+        other="43",
+        fresh="number",
+        diagram="bigint",
+    ),
+    "float": Scalar(
+        python="float",
+        migration="sa.Float()",
+        check='check_finite("{field}", {value})',
+        boundary="allow_inf_nan=False",
+        bad=('float("nan")', 'float("-inf")'),
+        refused=('float("nan")', 'float("-inf")', '"much"'),
+        first="120.5",
+        second="-456.7",
+        fresh="float(number)",
+        diagram="float",
+    ),
+    "bool": Scalar(
+        python="bool",
+        migration="sa.Boolean()",
+        refused=('"perhaps"',),
+        first="False",
+        second="True",
+        diagram="boolean",
+    ),
+    "Decimal": Scalar(
+        python="Decimal",
+        column="Numeric({0}, {1})",
+        migration="sa.Numeric(precision={0}, scale={1})",
+        check='check_decimal("{field}", {value}, digits={0}, places={1})',
+        boundary="max_digits={0}, decimal_places={1}",
+        bad=(
+            'Decimal("nan")',
+            "Decimal(1).scaleb({whole})",
+            "Decimal(1).scaleb(-{1} - 1)",
+        ),
+        refused=('"much"', "Decimal(1).scaleb({whole})"),
+        first='Decimal("{low}")',
+        second='Decimal("-{high}")',
+        other='Decimal("{middle}")',
+        fresh="Decimal(number).scaleb(-{1})",
+        diagram="decimal",
+    ),
+    "date": Scalar(
+        python="dt.date",
+        migration="sa.Date()",
+        refused=('"some day"',),
+        first="dt.date(2026, 1, 31)",
+        second="dt.date(2028, 2, 29)",
+        fresh="dt.date.fromordinal(number)",
+        diagram="date",
+    ),
+    "datetime": Scalar(
+        python="dt.datetime",
+        migration="sa.DateTime(timezone=True)",
+        check='check_aware("{field}", {value})',
+        bad=("dt.datetime(2026, 1, 31)",),
+        refused=('"some time"',),
+        first="dt.datetime(2026, 1, 31, 12, 30, tzinfo=dt.UTC)",
+        second="dt.datetime(2028, 2, 29, 23, 59, 59, 999999, tzinfo=dt.UTC)",
+        fresh="dt.datetime.fromtimestamp(number, dt.UTC)",
+        diagram="timestamptz",
+    ),
+    "time": Scalar(
+        python="dt.time",
+        migration="sa.Time()",
+        check='check_naive("{field}", {value})',
+        bad=("dt.time(14, tzinfo=dt.UTC)",),
+        refused=('"some time"',),
+        first="dt.time(14, 0)",
+        second="dt.time(15, 1, 1, 1)",
+        fresh="dt.time(number // 60 % 24, number % 60)",
+        diagram="time",
+    ),
+    "timedelta": Scalar(
+        python="dt.timedelta",
+        migration="sa.Interval()",
+        refused=('"a while"',),
+        first="dt.timedelta(minutes=90)",
+        second="dt.timedelta(days=-400, microseconds=1)",
+        fresh="dt.timedelta(seconds=number)",
+        diagram="interval",
+    ),
+    "UUID": Scalar(
+        python="UUID",
+        migration="sa.Uuid()",
+        refused=('"no UUID"',),
+        first="UUID(int=1)",
+        second="UUID(int=2**128 - 1)",
+        fresh="UUID(int=number)",
+        diagram="uuid",
+    ),
+    "bytes": Scalar(
+        python="bytes",
+        migration="sa.LargeBinary()",
+        refused=("1.5",),
+        first='b"\\0\\xff"',
+        second='b""',
+        fresh='number.to_bytes(4, "big")',
+        diagram="bytea",
+    ),
+    "json": Scalar(
+        python="dict[str, Any]",
+        column="JSONB",
+        migration="postgresql.JSONB(astext_type=sa.Text())",
+        check='check_json("{field}", {value})',
+        bad=(
+            '{open}"some": float("nan"){close}',
+            '{open}"some": "a\\0b"{close}',
+            '{open}"some": b""{close}',
+        ),
+        refused=('"no object"',),
+        first='{open}"some": ["{label}", 1.5, True, None]{close}',
+        second='{open}"another": {open}"nested": [1, 2]{close}{close}',
+        mapped="deepcopy({value})",
+        diagram="jsonb",
+    ),
+    "Email": Scalar(
+        python="Email",
+        column="EmailType",
+        migration="sa.String(length=254)",
+        message="EmailField",
+        refused=('"nobody"', '"nobody@"', '"a b@example.com"', "1"),
+        first='Email("user@example.com")',
+        second='Email("another.user+tag@mail.example.com")',
+        fresh='Email(f"user{number}@example.com")',
+        diagram="string",
+    ),
+    "Url": Scalar(
+        python="Url",
+        column="UrlType",
+        migration="sa.String(length=2048)",
+        message="UrlField",
+        refused=('"example.com"', '"ftp://example.com"', '"https://"', "1"),
+        first='Url("https://example.com/")',
+        second='Url("http://localhost:8080/a/path?with=query#fragment")',
+        fresh='Url(f"https://example.com/{number}")',
+        diagram="string",
+    ),
+}
+PLAIN_DECIMAL = SCALARS["Decimal"]._replace(
+    column="",
+    migration="sa.Numeric()",
+    check='check_decimal("{field}", {value}, digits=1000, places=500)',
+    boundary="allow_inf_nan=False",
+    bad=('Decimal("nan")', "Decimal(1).scaleb(500)", "Decimal(1).scaleb(-501)"),
+    refused=('"much"', 'Decimal("nan")'),
+    first='Decimal("120.50")',
+    second='Decimal("-123456789012345678901234567890.0123456789")',
+    other='Decimal("456.70")',
+    fresh="Decimal(number)",
+)
+Entity: TypeAlias = dict[str, Any]
+Field: TypeAlias = dict[str, Any]
+
+
+def survey(model: dict[str, Any]) -> None:
+    """Add to each entity what the templates say of its fields and relations."""
+    entities = {entity["name"]: entity for entity in model["entities"]}
+    fields = [field for entity in entities.values() for field in every_field(entity)]
+    kinds = {field["kind"] for field in fields}
+    uniques = [field for field in fields if field["unique"]]
+    model |= {
+        "types": {field["type"] for field in fields},
+        "value_objects": sorted({field["type"] for field in fields} & {"Email", "Url"}),
+        "has_references": "reference" in kinds,
+        "has_relations": bool(kinds & {"reference", "many"}),
+        "has_uniques": bool(uniques),
+        "has_finders": any(field["kind"] != "reference" for field in uniques),
+        "has_enums": "enum" in kinds,
+    }
+    in_base64 = ', ser_json_bytes="base64", val_json_bytes="base64"'
+    model["bytes_config"] = in_base64 if "bytes" in model["types"] else ""
+    for rank, entity in enumerate(in_order(model["entities"]), start=1):
+        entity |= {
+            "rank": rank,
+            "revision": f"{rank:04}",
+            "down_revision": f"{rank - 1:04}" if rank > 1 else None,
+            "incoming": [],
+            "incoming_manys": [],
+        }
+    for entity in entities.values():
+        for child in (field["child"] for field in entity["fields"] if field["child"]):
+            describe(child, entity, entities)
+        describe(entity, entity, entities)
+    for entity in entities.values():
+        relate(entity, entities)
+    checks = " ".join(check for field in fields for check in field.get("checks", ()))
+    model["checks"] = set(re.findall(r"check_\w+", checks))
+
+
+def every_field(entity: Entity) -> Iterator[Field]:
+    """Walk the fields of an entity and of its children."""
+    for field in entity["fields"]:
+        yield field
+        if field["child"]:
+            yield from field["child"]["fields"]
+
+
+def in_order(entities: list[Entity]) -> list[Entity]:
+    """Put each entity after those that it refers to.
+
+    Where that goes round in a circle, one that may be None refers to a later entity.
+    """
+    ordered: list[Entity] = []
+    waiting = {entity["name"]: entity for entity in entities}
+    needed = {
+        name: [
+            {
+                field["target"]
+                for field in every_field(entity)
+                if field["kind"] == "reference" and (optional or not field["optional"])
+            }
+            - {name}
+            for optional in (True, False)
+        ]
+        for name, entity in waiting.items()
+    }
+    while waiting:
+        left = waiting.keys()
+        free = [name for name in left if not needed[name][0] & left]
+        free = free or [name for name in left if not needed[name][1] & left]
+        ordered.append(waiting.pop(free[0]))
+    return ordered
+
+
+def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None:
+    """Say what the code of an entity is made of, or of a child that its owner has."""
+    state = [field for field in entity["fields"] if field["kind"] != "reverse"]
+    for field in state:
+        field["target"] = entities.get(field["target"])
+        field["finder"] = field["finder"] or field["name"]
+        field |= in_code(field, entity, owner)
+    kinds = ("enum", "reference", "many", "children")
+    entity |= {
+        "owner": owner,
+        "state": state,
+        "parameters": ", ".join(f["parameter"] + f["equals"] for f in state),
+        "required": ", ".join(f["parameter"] for f in state),
+        "arguments": ", ".join("{0}={0}".format(f["attribute"]) for f in state),
+        "checks": [line for field in state for line in field["checks"]],
+        "uniques": [field for field in state if field["unique"]],
+        "finders": [f for f in state if f["unique"] and f["kind"] != "reference"],
+        **{f"{kind}s": [f for f in state if f["kind"] == kind] for kind in kinds},
+    }
+    entity["children"] = entity.pop("childrens")
+    entity |= {
+        "varies": any(f["kind"] not in ("reference", "many") for f in state),
+        "has_fresh": any(f["fresh"] for f in entity["finders"]),
+        "columns": [f for f in state if f["kind"] not in ("many", "children")],
+        "written": [f for f in state if f["kind"] != "many"],
+        "bad": [(f["attribute"], bad) for f in state for bad in f["bad"]],
+        "optionals": quoted(f for f in state if f["optional"]),
+        "defaulted": [f for f in state if f["equals"]],
+        "from_model": ", ".join(f"{f['attribute']}={f['read']}" for f in state),
+        "from_row": ", ".join(
+            f"{f['attribute']}={f['read'].replace('model.', 'row.', 1)}" for f in state
+        ),
+        "from_self": ", ".join("{0}=self.{0}".format(f["attribute"]) for f in state),
+        "to_model": ", ".join(f"{f['attribute']}={f['write']}" for f in state),
+        "from_command": ", ".join(
+            "{0}=tuple(part.to_domain() for part in command.{0})".format(f["attribute"])
+            if f["kind"] == "children"
+            else "{0}=command.{0}".format(f["attribute"])
+            for f in state
+        ),
+    }
+    if entity is owner:
+        identity = f"id={entity['name']}Id(model.id), version=model.version, "
+        entity["from_model"] = identity + entity["from_model"]
+        entity["made_of"] = (
+            f"id={entity['name']}Id(0), version=0, {entity['arguments']}"
+        )
+
+
+def quoted(fields: Iterable[Field]) -> str:
+    """List the attributes as texts."""
+    return ", ".join(f'"{field["attribute"]}"' for field in fields)
+
+
+def in_code(field: Field, entity: Entity, owner: Entity) -> Field:
+    """Write a field as the code of each layer does."""
+    attribute = field["attribute"]
+    code = {
+        "column": [],
+        "checks": [],
+        "boundary": "",
+        "bad": [],
+        "refused": [],
+        "fresh": "",
+        "default": field["default"],
+        "read": f"model.{attribute}",
+        "write": f"{entity['variable']}.{attribute}",
+    }
+    code |= WRITERS[field["kind"]](field, entity, owner)
+    code["plain"] = code["type"]
+    message = code.get("message", code["type"])
+    if field["optional"]:
+        code["type"], message = f"{code['type']} | None", f"{message} | None"
+        code["default"] = code["default"] or "None"
+    else:
+        code["refused"] = [*code["refused"], "None"]
+    default, boundary = code["default"], code["boundary"]
+    equals = f" = {default}" if default else ""
+    both = ", ".join(filter(None, [default and f"default={default}", boundary]))
+    line = f"{attribute}: {message}"
+    if (field["index"] or field["kind"] == "reference") and not field["unique"]:
+        code["column"] = [*code["column"], "index=True"]
+    column = f" = mapped_column({', '.join(code['column'])})" if code["column"] else ""
+    nullable = f"nullable={field['optional']}"
+    return code | {
+        "message": message,
+        "none": " | None" if field["optional"] else "",
+        "marks": marks(field),
+        "pascal": "".join(w[0].upper() + w[1:] for w in field["name"].split("_")),
+        "parameter": f"{attribute}: {code['type']}",
+        "equals": equals,
+        "created": line + (f" = pydantic.Field({both})" if boundary else equals),
+        "updated": line + (f" = pydantic.Field({boundary})" if boundary else ""),
+        "mapped": f"{attribute}: Mapped[{code['type']}]{column}",
+        "migrated": f'sa.Column("{attribute}", {code.get("migration")}, {nullable})',
+    }
+
+
+def marks(field: Field) -> str:
+    """Tell in a diagram what a column is beside its type."""
+    keys = ["FK"] * (field["kind"] == "reference") + ["UK"] * field["unique"]
+    optional = ' "optional"' if field["optional"] else ""
+    return (f" {', '.join(keys)}" if keys else "") + optional
+
+
+def scalar(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
+    """Write a field of one scalar."""
+    kind, spell = spelling(field)
+    plain = field["type"] == "str" and field["arguments"] == [255]
+    return {
+        "type": kind.python,
+        "message": kind.message or kind.python,
+        "column": [spell(kind.column)] if kind.column and not plain else [],
+        "checks": [spell(kind.check, f"self.{field['attribute']}")] * bool(kind.check),
+        "boundary": spell(kind.boundary),
+        "bad": [spell(bad) for bad in kind.bad],
+        "refused": [spell(refused) for refused in kind.refused],
+        "first": spell(kind.first),
+        "second": spell(kind.second),
+        "other": spell(kind.other or kind.second),
+        "fresh": spell(kind.fresh) if field["unique"] else "",
+        "migration": spell(kind.migration),
+        "read": spell(kind.mapped, f"model.{field['attribute']}"),
+        "write": spell(kind.mapped, f"{entity['variable']}.{field['attribute']}"),
+        "diagram": kind.diagram,
+    }
+
+
+def spelling(field: Field) -> tuple[Scalar, Callable[..., str]]:
+    """Find a scalar type, and what puts the words of the field into its texts."""
+    kind, arguments, label = SCALARS[field["type"]], field["arguments"], field["label"]
+    words = {"field": field["attribute"], "label": label, "open": "{", "close": "}"}
+    words["number"] = "{number}"  # in the text of an f-string
+    if field["type"] == "str":
+        (longest,) = arguments
+        fresh = f"{label} " if len(label) + 7 <= longest else ""
+        words |= {
+            "longer": longest + 1,
+            "some": f"some {label}"[:longest].strip(),
+            "another": f"another {label}"[:longest].strip(),
+            "fresh": f'f"{fresh}' + '{number}"'
+            if longest > 5
+            else "chr(0x4E00 + number)",
+        }
+    elif field["type"] == "Decimal" and arguments:
+        digits, places = arguments
+        words |= {
+            "whole": digits - places,
+            "low": with_point("1205"[-digits:], places),
+            "middle": with_point("4567"[-digits:], places),
+            "high": with_point("9" * digits, places),
+        }
+    elif field["type"] == "Decimal":
+        kind = PLAIN_DECIMAL
+    return kind, lambda text, value="": text.format(*arguments, value=value, **words)
+
+
+def with_point(digits: str, places: int) -> str:
+    """Put the decimal point where so many digits follow it."""
+    padded = digits.rjust(places + 1, "0")
+    return f"{padded[:-places]}.{padded[-places:]}" if places else digits
+
+
+def enum(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
+    """Write a field that is one of a few words."""
+    first, second, *_ = (f"{field['enum']}.{v.upper()}" for v in field["values"])
+    return {
+        "type": field["enum"],
+        "refused": ['"no such value"'],
+        "first": first,
+        "second": second,
+        "migration": "sa.String(length=63)",
+        "diagram": "enum",
+    }
+
+
+def array(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
+    """Write a field of many scalars."""
+    kind, spell = spelling(field)
+    item = spell(kind.migration)
+    column = spell(kind.column) or item.removeprefix("sa.").removesuffix("()")
+    items = f"self.{field['attribute']}" + (" or ()" if field["optional"] else "")
+    one = kind.check.partition("(")[0].removeprefix("check_")
+    check = [f"for {one} in {items}:", f"    {spell(kind.check, one)}"]
+    return {
+        "type": f"tuple[{kind.python}, ...]",
+        "message": f"tuple[{kind.message or kind.python}, ...]",
+        "default": "" if field["optional"] else "()",
+        "column": [f"ARRAY({column}, as_tuple=True)"],
+        "checks": check if kind.check else [],
+        "bad": [f"({spell(bad)},)" for bad in kind.bad],
+        "refused": ['"none"'],
+        "first": f"({spell(kind.first)}, {spell(kind.second)})",
+        "second": f"({spell(kind.second)},)",
+        "migration": f"postgresql.ARRAY({item})",
+        "diagram": f"{kind.diagram}_array",
+    }
+
+
+def reference(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
+    """Write the identity of another entity."""
+    target = field["target"]
+    late = ", use_alter=True" if target["rank"] > owner["rank"] else ""
+    target["incoming"].append(
+        field | {"holder": entity, "owner": owner, "is_late": bool(late)}
+    )
+    column = f'ForeignKey("{target["plural"]}.id", ondelete="RESTRICT"{late})'
+    return {
+        "type": f"{target['name']}Id",
+        "boundary": IDENTITY,
+        "refused": ["0", "2**63", '"some"'],
+        "column": [column],
+        "migration": "sa.BigInteger()",
+        "diagram": "bigint",
+        "is_late": bool(late),
+    }
+
+
+def many(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
+    """Write the identities of other entities."""
+    target = field["target"]
+    identity = f"{target['name']}Id"
+    field |= {
+        "own_column": f"{entity['snake']}_id",
+        "other_column": f"{field['singular']}_id",
+    }
+    target["incoming_manys"].append(field | {"owner": owner})
+    return {
+        "type": f"frozenset[{identity}]",
+        "message": f"frozenset[Annotated[{identity}, pydantic.Field({IDENTITY})]]",
+        "default": "frozenset()",
+        "refused": ['"none"', "[0]", "[2**63]"],
+        "read": f"frozenset({identity}(other.id) for other in model.{field['name']})",
+    }
+
+
+def children(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
+    """Write what an entity owns."""
+    child = field["child"]
+    return {
+        "type": f"tuple[{child['name']}, ...]",
+        "message": f"tuple[{child['name']}Data, ...]",
+        "default": "()",
+        "refused": ['"none"'],
+        "read": f"tuple(read_{child['snake']}(row) for row in model.{field['name']})",
+        "write": f"[write_{child['snake']}(position, {child['variable']})"
+        f" for position, {child['variable']} in"
+        f" enumerate({entity['variable']}.{field['name']})]",
+    }
+
+
+WRITERS: dict[str, Callable[[Field, Entity, Entity], dict[str, Any]]] = {
+    "scalar": scalar,
+    "enum": enum,
+    "array": array,
+    "reference": reference,
+    "many": many,
+    "children": children,
+}
+
+
+def relate(entity: Entity, entities: dict[str, Entity]) -> None:
+    """Say what follows from the relations: who must be known, migrated, sampled."""
+    related = [
+        *(
+            field["target"]
+            for field in every_field(entity)
+            if field["kind"] in ("reference", "many")
+        ),
+        *(field["owner"] for field in entity["incoming"] + entity["incoming_manys"]),
+    ]
+    others = {other["name"]: other for other in related if other is not entity}
+    entity |= {
+        "relatives": [others[name] for name in sorted(others)],
+        "ids": [f"{name}Id" for name in sorted({entity["name"], *others})],
+        "models": [entity["name"], *(f["child"]["name"] for f in entity["children"])],
+        "parts": parts(entity),
+        "needs": needs(entity),
+        "associations": [
+            field | {"owner": owner}
+            for owner in entities.values()
+            for field in owner["manys"]
+            if entity["rank"] == max(owner["rank"], field["target"]["rank"])
+            and entity in (owner, field["target"])
+        ],
+        "late_keys": [
+            field
+            for field in entity["incoming"]
+            if field["owner"]["rank"] < entity["rank"]
+        ],
+    }
+    for table in (entity, *(field["child"] for field in entity["children"])):
+        table |= {"constraints": constraints(table), "indexes": indexes(table)}
+    children = entity["children"]
+    enums = [
+        field | {"of": holder["a_label"]}
+        for holder in (entity, *(field["child"] for field in children))
+        for field in holder["enums"]
+    ]
+    entity |= {
+        "all_enums": enums,
+        "parts_of_domain": [
+            entity["name"],
+            *(field["child"]["name"] for field in children),
+            *(field["enum"] for field in enums),
+        ],
+        "child_references": [
+            reference | {"children": field["name"]}
+            for field in children
+            for reference in field["child"]["references"]
+        ],
+        "lists": entity["references"] + entity["manys"] + entity["incoming_manys"],
+        "relations": list(relations(entity)),
+        "unique_indexes": [
+            f'Index("uq_{entity["plural"]}_{f["attribute"]}", "{f["attribute"]}",'
+            f' unique=True, postgresql_where=text("is_active"))'
+            for f in entity["uniques"]
+        ],
+        "seen": ", ".join(
+            f"{f['attribute']}=known({f['target']['name']}, row.{f['attribute']})"
+            for f in entity["manys"]
+        ),
+    }
+    for field in entity["incoming"]:
+        field["children"] = next(
+            (
+                f["name"]
+                for f in field["owner"]["children"]
+                if f["child"] is field["holder"]
+            ),
+            "",
+        )
+    for field in entity["references"]:
+        own = (
+            "" if field["target"] is entity else field["target"]["snake"].upper() + "_"
+        )
+        has_parts = bool(parts(field["target"]))
+        field["target_options"] = f".options(*{own}PARTS)" if has_parts else ""
+    entity["guarded"] = any(
+        entity[name] for name in ("references", "manys", "child_references", "uniques")
+    )
+    needed = {need["target"]["name"]: need["target"] for need in entity["needs"]}
+    identities = [
+        "{0}: {1} = {1}(1)".format(need["name"], need["target"]["name"] + "Id")
+        for need in entity["needs"]
+    ]
+    entity |= {
+        "needed": list(needed.values()),
+        "builder_parameters": ", ".join(["*", *identities] if identities else []),
+        "builder_arguments": ", ".join(
+            f"{need['name']}=(await add_{need['target']['snake']}(uow)).id"
+            for need in entity["needs"]
+        ),
+        "kept_arguments": ", ".join(
+            f"{need['name']}=kept.{need['path']}" for need in entity["needs"]
+        ),
+        "needs_text": "A new one; what it refers to need not be there."
+        if identities
+        else "A new one.",
+        "slips": "".join(f'"{name}": {bad}' for name, bad in entity["bad"][:1]),
+    }
+    cases = ["create", "get", "list_page", "update", "delete"]
+    cases += [f"find_by_{f['finder']}" for f in entity["finders"]]
+    for field in entity["references"]:
+        cases += [
+            f"{verb}_{field['finder']}" for verb in ("list_by", "any_by", "get_with")
+        ]
+    cases += [f"list_by_{f['finder']}" for f in entity["manys"]]
+    cases += [f"list_by_{f['inverse']}" for f in entity["incoming_manys"]]
+    entity["use_cases"] = ", ".join(f"`{case}`" for case in cases)
+    variable = entity["variable"]
+    entity |= {
+        "first": sample(entity, "first", ".create", lambda name, _: name),
+        "second": sample(entity, "second", ".create", kept_by(variable), kept=variable),
+        "shown": sample(entity, "first", "Data", lambda _, other: shown(other)),
+        "reshown": sample(entity, "other", "Data", kept_by("one"), kept="one"),
+    }
+
+
+def parts(entity: Entity) -> list[str]:
+    """List the options that load what belongs to an aggregate."""
+    model = f"{entity['name']}Model"
+    return [
+        *(
+            f"selectinload({model}.{field['name']}.and_({target}.is_active))"
+            f".load_only({target}.id)"
+            for field in entity["manys"]
+            for target in [f"{field['target']['name']}Model"]
+        ),
+        *(f"selectinload({model}.{field['name']})" for field in entity["children"]),
+    ]
+
+
+def relations(entity: Entity) -> Iterator[str]:
+    """Write the relationships of the model; each is loaded only where asked for."""
+    model = f"{entity['name']}Model"
+    for field in entity["references"]:
+        target = field["target"]
+        itself = f', remote_side="{model}.id"' if target is entity else ""
+        yield (
+            f'{field["name"]}: Mapped["{target["name"]}Model{field["none"]}"] ='
+            f' relationship(back_populates="{field["reverse"]}",'
+            f' foreign_keys={field["attribute"]}{itself}, lazy="raise")'
+        )
+    for field in entity["manys"]:
+        ends = (field["own_column"], field["other_column"])
+        yield association(entity, field, field["target"], field["through"], ends)
+    for field in entity["children"]:
+        child = f"{field['child']['name']}Model"
+        yield (
+            f"{field['name']}: Mapped[list[{child}]] = relationship("
+            f'cascade="all, delete-orphan",'
+            f' foreign_keys={child}.{entity["snake"]}_id, lazy="raise",'
+            f" order_by={child}.position, passive_deletes=True)"
+        )
+    for field in entity["incoming"]:
+        holder = f"{field['holder']['name']}Model"
+        kind = f'"{holder} | None"' if field["unique"] else f'list["{holder}"]'
+        yield (
+            f"{field['reverse']}: Mapped[{kind}] = relationship("
+            f'back_populates="{field["name"]}",'
+            f' foreign_keys="{holder}.{field["attribute"]}",'
+            f' lazy="raise", passive_deletes="all")'
+        )
+    for field in entity["incoming_manys"]:
+        back = field | {"name": field["reverse"], "reverse": field["name"]}
+        ends = (field["other_column"], field["own_column"])
+        yield association(entity, back, field["owner"], f'"{field["through"]}"', ends)
+
+
+def association(
+    entity: Entity, field: Field, other: Entity, table: str, ends: tuple[str, str]
+) -> str:
+    """Write one side of a many-to-many."""
+    joins = [
+        f'{name}join="{entity["name"]}Model.id == {field["through"]}.c.{end}"'
+        for name, end in zip(("primary", "secondary"), ends, strict=True)
+        if other is entity
+    ]
+    options = [
+        f'back_populates="{field["reverse"]}"',
+        'lazy="raise"',
+        "passive_deletes=True",
+        *joins,
+        f"secondary={table}",
+    ]
+    name, model = field["name"], other["name"]
+    return f'{name}: Mapped[list["{model}Model"]] = relationship({", ".join(options)})'
+
+
+def needs(entity: Entity) -> list[dict[str, Any]]:
+    """List the identities without which none can be made."""
+    groups = [("", "", entity)]
+    for field in entity["children"]:
+        groups.append((f"{field['singular']}_", f"{field['name']}[0].", field["child"]))
+    return [
+        {
+            "name": prefix + field["attribute"],
+            "path": path + field["attribute"],
+            "target": field["target"],
+        }
+        for prefix, path, holder in groups
+        for field in holder["references"]
+        if not field["optional"]
+    ]
+
+
+def sample(
+    entity: Entity,
+    which: str,
+    made: str,
+    key: Callable[[str, Entity], str],
+    kept: str = "",
+    path: str = "",
+) -> str:
+    """Write the arguments that make one, or change the one that is `kept`."""
+    arguments: list[str] = []
+    last = "other" if made == "Data" else "second"
+    for field in entity["state"]:
+        attribute = field["attribute"]
+        if field["kind"] in ("reference", "many"):
+            if not (field["optional"] or field["kind"] == "many"):
+                arguments.append(
+                    f"{attribute}={key(path + attribute, field['target'])}"
+                )
+            elif kept and not path:
+                arguments.append(f"{attribute}={kept}.{attribute}")
+        elif field["kind"] == "children":
+            child = field["child"]
+            inner = f"{attribute}[0]." if kept else f"{field['singular']}_"
+            rows = [
+                f"{child['name']}{made}({sample(child, row, made, key, kept, inner)})"
+                for row in ([which] if kept else ["first", last])
+            ]
+            comma = "," if len(rows) == 1 else ""
+            arguments.append(f"{attribute}=({', '.join(rows)}{comma})")
+        else:
+            value = field["fresh"] or field.get(which) or field["second"]
+            arguments.append(f"{attribute}={value}")
+    return ", ".join(arguments)
+
+
+def kept_by(variable: str) -> Callable[[str, Entity], str]:
+    """Take an identity from what is kept in this variable."""
+    return lambda path, _: f"{variable}.{path}"
+
+
+def shown(entity: Entity) -> str:
+    """Take an identity from a new entity, as the demonstration does."""
+    return f"(await new_{entity['snake']}(container)).id"
+
+
+def constraints(table: Entity) -> list[str]:
+    """Write the constraints of a table for its migration."""
+    name = table["plural"]
+    return [
+        *(
+            f'sa.ForeignKeyConstraint(["{f["attribute"]}"],'
+            f' ["{f["target"]["plural"]}.id"],'
+            f' name=op.f("fk_{name}_{f["attribute"]}"), ondelete="RESTRICT")'
+            for f in table["references"]
+            if not f["is_late"]
+        ),
+        *(
+            f'sa.CheckConstraint(sa.column("{f["attribute"]}").in_([{listed(f)}]),'
+            f' name=op.f("ck_{name}_{f["enum"].lower()}"))'
+            for f in table["enums"]
+        ),
+    ]
+
+
+def listed(field: Field) -> str:
+    """List the values of an enum as texts."""
+    return ", ".join(f'"{value}"' for value in field["values"])
+
+
+def indexes(table: Entity) -> list[dict[str, str]]:
+    """Write the indexes of a table for its migration."""
+    name = table["plural"]
+    return [
+        *(
+            {
+                "name": f'"uq_{name}_{f["attribute"]}"',
+                "of": f'["{f["attribute"]}"], unique=True,'
+                ' postgresql_where=sa.text("is_active")',
+            }
+            for f in table["uniques"]
+        ),
+        *(
+            {
+                "name": f'op.f("ix_{name}_{f["attribute"]}")',
+                "of": f'["{f["attribute"]}"]',
+            }
+            for f in table["state"]
+            if (f["index"] or f["kind"] == "reference") and not f["unique"]
+        ),
+    ]
 
 
 # Templates have one statement on one line and their imports in any order, since both
@@ -76,12 +943,88 @@ def write(path: Path, source: Template, context: dict[str, Any]) -> None:
 
 
 def lay_out(text: str, package: str) -> str:
-    """Sort the imports of the package and fold what is too long."""
-    return _folded(sorted_imports(text.splitlines(), (package, "dev", "tests")))
+    """Leave out imports that nothing uses, sort the others, fold what is too long."""
+    lines = used_imports(text.splitlines())
+    return _folded(sorted_imports(lines, (package, "dev", "tests")))
+
+
+IMPORT = re.compile(r"( *(?:from \S+ )?import )([^#]*[^#(])")
+
+
+def used_imports(lines: list[str]) -> list[str]:
+    """Leave out what is imported and not used: templates import all they may need."""
+    found = {
+        number: match
+        for number, line in enumerate(lines)
+        if "import " in line and (match := IMPORT.fullmatch(line))
+    }
+    if not found or "__all__ = [" in lines:
+        return lines
+    end = max(found) + 1
+    if "if TYPE_CHECKING:" in lines:
+        end = max(end, lines.index("if TYPE_CHECKING:") + 1)
+    code = [lines[number] for number in range(end) if number not in found]
+    text = "\n".join([*code, *lines[end:], ""]).replace("if TYPE_CHECKING:", "")
+    head: list[str] = []
+    for number in reversed(range(end)):
+        line = lines[number]
+        if line == "if TYPE_CHECKING:":
+            if not head or not head[-1].startswith(" "):
+                continue
+            text += "TYPE_CHECKING\n"
+        elif number in found:
+            start, members = found[number].groups()
+            used = [m for m in members.split(", ") if _is_used(m.split()[-1], text)]
+            if not used:
+                continue
+            line = start + ", ".join(used)
+        if line or (head and head[-1]):
+            head.append(line)
+    while head and not head[-1]:
+        head.pop()
+    tail = lines[end:]
+    while tail and not tail[0]:
+        del tail[0]
+    is_definition = tail[:1] and tail[0].startswith(("def ", "async ", "class ", "@"))
+    blank = ["", ""] if is_definition else [""]
+    return [*head[::-1], *(blank if head and tail else []), *tail]
+
+
+def _is_used(name: str, text: str) -> bool:
+    """Tell whether a name is read: not given as in `name: type` and `name=value`."""
+    place = text.find(name)
+    while place >= 0:
+        end = place + len(name)
+        before, after = text[place - 1 : place], text[end : end + 3]
+        is_whole = not (before == "." or before.isidentifier() or before.isdigit())
+        is_whole = is_whole and not f"_{after[:1]}".isidentifier()
+        start = text.rfind("\n", 0, place) + 1
+        line = text[start:place]
+        is_type = after[:2] == ": " and re.fullmatch(r"(.*[(,])? *\**", line)
+        is_value = after[:1] == "=" and after[1:2] not in ("=", " ")
+        if is_whole and not (is_type or is_value) and _is_code(line, after):
+            return True
+        place = text.find(name, end)
+    return False
+
+
+def _is_code(before: str, after: str) -> bool:
+    """Tell whether what follows is code: no comment or text, but for annotations."""
+    if "#" in re.sub('"[^"]*"', "", before) or before.count('"') % 2:
+        opening = before.rpartition('"')[0]
+        is_annotation = before.endswith('["') and after[:1] in ('"', " ")
+        return opening.endswith(("f", "> ", "cast(")) or is_annotation
+    return True
 
 
 def _folded(lines: Iterable[str]) -> str:
-    return "".join(f"{part}\n" for line in lines for part in fold(line))
+    folded: list[str] = []
+    for line in lines:
+        if len(line) <= WIDTH and line.isascii():
+            folded.append(line)
+        else:
+            folded += fold(line)
+    return "\n".join([*folded, ""])
 
 
 def _listing(labels: Iterable[str]) -> str:
@@ -92,34 +1035,38 @@ def _listing(labels: Iterable[str]) -> str:
     return " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
 
 
-def _members(
-    names: list[str], entities: list[dict[str, str]], suffix: str
-) -> list[str]:
-    """Sort these names and one for each entity as ruff sorts `__all__`."""
-    return sorted([*names, *(e["name"] + suffix for e in entities)], key=_natural)
+def _members(names: list[str], entities: list[Entity], suffix: str) -> list[str]:
+    """Sort these names and one for each table of an entity as ruff sorts `__all__`."""
+    models = [name + suffix for entity in entities for name in entity["models"]]
+    return sorted([*names, *models], key=_natural)
 
 
 def sorted_imports(lines: list[str], roots: Iterable[str]) -> list[str]:
-    """Sort each run of `from ... import ...` lines of these packages."""
-    ours = re.compile(rf"from (?:{'|'.join(roots)})\b")
+    """Sort each run of `from ... import ...` lines of these packages, one a module."""
+    ours = re.compile(rf" *from (?:{'|'.join(roots)})\b")
     result: list[str] = []
-    run: list[str] = []
-    for line in [*lines, ""]:
-        if ours.match(line):
-            run.append(_sorted_members(line))
-        else:
-            result += sorted(run, key=lambda line: _natural(line.split()[1]))
+    run: dict[str, set[str]] = {}
+    end = max((n for n, line in enumerate(lines) if "from " in line[:9]), default=-1)
+    for line in [*lines[: end + 1], ""]:
+        if "from " in line[:9] and ours.match(line):
+            head, _, members = line.partition(" import ")
+            one = f"{head} {members}" if " as " in members else head
+            run.setdefault(one, set()).update(members.split(", "))
+            continue
+        if not run:
             result.append(line)
-            run = []
-    return result[:-1]
+            continue
+        for one in sorted(run, key=lambda one: _natural(one.split()[1])):
+            head = " ".join(one.split()[:2])
+            indent = one[: len(one) - len(one.lstrip())]
+            members = ", ".join(sorted(run[one], key=_member_key))
+            result.append(f"{indent}{head} import {members}")
+        result.append(line)
+        run = {}
+    return result[:-1] + lines[end + 1 :]
 
 
-def _sorted_members(line: str) -> str:
-    head, _, members = line.partition(" import ")
-    names = sorted(members.split(", "), key=_member_key)
-    return f"{head} import {', '.join(names)}"
-
-
+@cache
 def _member_key(name: str) -> tuple[int, list[Any], list[Any]]:
     """Constants first, then classes, then the rest."""
     is_constant = len(name) > 1 and name.isupper()
@@ -127,48 +1074,100 @@ def _member_key(name: str) -> tuple[int, list[Any], list[Any]]:
     return kind, _natural(name.lower()), _natural(name)
 
 
+@cache
 def _natural(text: str) -> list[Any]:
     parts = re.split(r"(\d+)", text)
     return [int(part) if part.isdigit() else part for part in parts]
 
 
 def fold(line: str) -> list[str]:
-    """Break a statement that is wider than the line, at its last brackets.
-
-    A definition is broken at its first ones: those after `->` are not to be touched.
-    """
-    if len(line) <= WIDTH or line.lstrip().startswith(("#", '"""')):
+    """Break what is wider than the line: at its last brackets, or in new ones."""
+    stripped = line.lstrip()
+    indent = line[: len(line) - len(stripped)]
+    if width(line) <= WIDTH or stripped.startswith(("#", '"""')):
         return [line]
-    indent = line[: len(line) - len(line.lstrip())]
-    if line.lstrip().startswith("from "):
+    if stripped.startswith("from "):
         head, _, members = line.partition(" import ")
-        names = members.split(", ")
-        return [f"{head} import (", *(f"    {name}," for name in names), ")"]
+        inner = [f"{indent}    {name}," for name in members.split(", ")]
+        return [f"{head} import (", *inner, f"{indent})"]
     pairs = _brackets(line)
-    is_definition = line.lstrip().startswith(("def ", "async def "))
-    if is_definition or line.lstrip().startswith("class "):
-        pairs = pairs[:1]
+    if stripped.startswith(("def ", "async def ", "class ")):
+        return _broken(line, *pairs[0])  # those after `->` are not to be touched
+    prefixes = _before_value(line)
     for start, end in reversed(pairs):
-        head, body, tail = line[: start + 1], line[start + 1 : end], line[end:]
-        if len(head) > WIDTH:
-            continue
-        inner = f"{indent}    "
-        parts = _split(body)
-        comma = "," if is_definition and len(parts) == 1 else ""
-        if len(inner + body + comma) <= WIDTH or len(parts) == 1:
-            return [head, *fold(f"{inner}{body}{comma}"), indent + tail]
-        return [
-            head,
-            *(piece for part in parts for piece in fold(f"{inner}{part},")),
-            indent + tail,
-        ]
-    left, equals, right = line.partition(" = ")
-    if equals:
-        return [f"{left} = (", *fold(f"{indent}    {right}"), f"{indent})"]
-    left, colon, right = line.partition(": ")
-    if colon and right.isidentifier():
-        return [f"{left}: (", f"{indent}    {right}", f"{indent})"]
+        if len(prefixes[0]) <= start and width(line[: start + 1]) <= WIDTH:
+            return _broken(line, start, end)
+    for prefix in prefixes:
+        value = f"{indent}    {line[len(prefix) :]}"
+        inside = _brackets(value)
+        fits = width(value) <= WIDTH or not inside
+        broken = [value] if fits else _broken(value, *inside[-1])
+        if prefix != indent and max(width(prefix) + 1, width(broken[0])) <= WIDTH:
+            return [f"{prefix}(", *broken, f"{indent})"]
+    for start, end in pairs:
+        if start < len(prefixes[0]):  # those of an annotation
+            head, body, tail = line[: start + 1], line[start + 1 : end], line[end:]
+            return [head, f"{indent}    {body}", *fold(indent + tail)]
+    if pairs:
+        return _broken(line, *pairs[-1])
+    if found := re.fullmatch(r"( +\w+: \w+)( \| None = .+,)", line):
+        return [found[1], indent + found[2].strip()]
     return [line]
+
+
+def _before_value(line: str) -> list[str]:
+    """Find what stands before the value of a statement, without and with `await`."""
+    indent = line[: len(line) - len(line.lstrip())]
+    if line.endswith(","):
+        return [indent]
+    left, equals, right = line.partition(" = ")
+    prefix = indent
+    if equals and not any(start < len(left) < end for start, end in _brackets(line)):
+        prefix = f"{left} = "
+    elif line.lstrip().startswith("return "):
+        prefix, right = f"{indent}return ", line.lstrip()[7:]
+    elif line.lstrip().startswith("await "):
+        return [f"{indent}await "]
+    elif re.fullmatch(r"\w+: [\w |]+", line.lstrip()):
+        prefix = line[: line.index(": ") + 2]
+    return [prefix, f"{prefix}await "] if right.startswith("await ") else [prefix]
+
+
+def width(text: str) -> int:
+    """Count the columns that a text takes, as the formatter does."""
+    if text.isascii():
+        return len(text)
+    wide = {"W": 2, "F": 2}
+    return sum(
+        0 if combining(mark) else wide.get(east_asian_width(mark), 1) for mark in text
+    )
+
+
+def _broken(line: str, start: int, end: int) -> list[str]:
+    """Put what is in these brackets on lines of its own."""
+    indent = line[: len(line) - len(line.lstrip())]
+    inner = f"{indent}    "
+    head, body, tail = line[: start + 1], line[start + 1 : end], line[end:]
+    if clauses := _clauses(body):
+        if width(inner + body) <= WIDTH:
+            clauses = [body]
+        parts = [part for clause in clauses for part in fold(inner + clause)]
+        return [head, *parts, indent + tail]
+    parts = [part for part in _split(body) if part]
+    is_definition = line.lstrip().startswith(("def ", "async def "))
+    is_call = is_definition or re.search(r"\w$", line[:start]) is not None
+    comma = "," if is_definition and len(parts) == 1 else ""
+    end_lines = [indent + tail]
+    if is_definition and width(indent + tail) > WIDTH:
+        returned = tail.removeprefix(") -> ").removesuffix(":")
+        end_lines = [f"{indent}) -> (", inner + returned, f"{indent}):"]
+    if is_call and width(inner + body + comma) <= WIDTH:
+        return [head, f"{inner}{body}{comma}", *end_lines]
+    is_group = is_call or line[start] == "("
+    if len(parts) == 1 and is_group and not is_definition and not body.endswith(","):
+        return [head, *fold(inner + body), indent + tail]
+    parts = [piece for part in parts for piece in fold(f"{inner}{part},")]
+    return [head, *parts, *end_lines]
 
 
 def _brackets(line: str) -> list[tuple[int, int]]:
@@ -178,7 +1177,7 @@ def _brackets(line: str) -> list[tuple[int, int]]:
     for position, character in _code(line):
         if character in "([{":
             stack.append(position)
-        elif character in ")]}":
+        elif character in ")]}" and stack:
             start = stack.pop()
             if not stack and position > start + 1:
                 pairs.append((start, position))
@@ -196,20 +1195,79 @@ def _split(body: str) -> list[str]:
     return [*parts, body[start:].strip()]
 
 
+def _clauses(body: str) -> list[str]:
+    """Split a comprehension before its `for` and `if`; return nothing for others."""
+    if " for " not in body:
+        return []
+    starts = [0]
+    depth = 0
+    for position, character in _code(body):
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0 and re.match(r" (?:for|if) ", body[position:]):
+            starts.append(position + 1)
+    if not any(body.startswith("for ", start) for start in starts):
+        return []
+    return [body[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
+
+
+MARKS = re.compile(r'"[^"]*"|[][(){}, ]')
+
+
 def _code(line: str) -> Iterable[tuple[int, str]]:
-    """Walk the characters of a line that are not in a string."""
-    in_string = False
-    for position, character in enumerate(line):
-        if character == '"':
-            in_string = not in_string
-        elif not in_string:
-            yield position, character
+    """Walk the brackets, commas and spaces of a line that are not in a string."""
+    for found in MARKS.finditer(line):
+        if found[0][0] != '"':
+            yield found.start(), found[0]
 
 
-def report(model: dict[str, Any], files: int) -> str:
+def without_bodies(text: str) -> str:
+    """Keep of each function what stands before its body, which takes long to parse."""
+    kept: list[str] = []
+    is_body = False
+    for line in text.splitlines():
+        is_body = is_body and line[:1] in ("", " ")
+        if not is_body:
+            kept.append(line)
+            if line.endswith(":") and line.startswith(("def ", "async def ", ")")):
+                kept.append("    ...")
+                is_body = True
+    return "\n".join(kept)
+
+
+def count_tests(path: Path) -> int:
+    """Count the tests of a module as pytest does: each with every value it is given."""
+    tree = ast.parse(without_bodies(path.read_text(encoding="utf-8")))
+    lists: dict[str, ast.expr] = {}
+    fixtures: dict[str, set[str]] = {"unit_of_work": {"unit_of_work"}}
+    count = 0
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                lists[name] = value
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.List() as value):
+                lists[name] = value
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        names = {argument.arg for argument in node.args.args}
+        for name in tuple(names):
+            names |= fixtures.get(name, set())
+        fixtures[node.name] = names
+        if node.name.startswith("test_"):
+            tests = 2 if "unit_of_work" in names else 1
+            for mark in node.decorator_list:
+                match mark:
+                    case ast.Call(func=ast.Attribute(attr="parametrize"), args=args):
+                        values = args[1]
+                        if isinstance(values, ast.Name):
+                            values = lists[values.id]
+                        tests *= len(values.elts) if isinstance(values, ast.List) else 0
+            count += tests
+    return count
+
+
+def report(model: dict[str, Any], files: int, tests: int) -> str:
     """Say what was made and which commands remain."""
     entities = model["entities"]
-    tests = TESTS_SHARED + TESTS_PER_ENTITY * len(entities)
     noun = "entity" if len(entities) == 1 else "entities"
     width = max(len(entity["name"]) for entity in entities)
     project = Path.cwd()
@@ -238,7 +1296,17 @@ def report(model: dict[str, Any], files: int) -> str:
     )
 
 
-JINJA = Environment(  # noqa: S701  # the output is no HTML
+class OfDictionaries(Environment):
+    """Looks for `entity.name` in the dictionary first, which is where it is."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what the template asks for."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+JINJA = OfDictionaries(  # the output is no HTML
     keep_trailing_newline=True,
     lstrip_blocks=True,
     trim_blocks=True,
@@ -248,6 +1316,7 @@ JINJA.filters |= {
     "fold": lambda text: _folded(text.splitlines()),
     "listing": _listing,
     "members": _members,
+    "append": lambda text, suffix: text + suffix,
     "capital": lambda text: text[0].upper() + text[1:],
     "python": lambda text: "None" if text is None else json.dumps(text),
     "toml": lambda text: json.dumps(text, ensure_ascii=False),

@@ -54,24 +54,24 @@ def test_an_update_brings_the_change_and_keeps_the_edits(
     order = domain / "order.py"
     order.write_text(order.read_text().replace("An order.", "What was ordered."))
     commit(project)
-    errors = template / SERVICE / "src/{{cookiecutter.package_name}}/domain/errors.py"
-    errors.write_text(errors.read_text() + "\n\nNEWER = True\n")
+    paging = template / SERVICE / "src/{{cookiecutter.package_name}}/domain/paging.py"
+    paging.write_text(paging.read_text() + "\n\nNEWER = True\n")
     hook = template / "hooks/pre_gen_project.py"
     hook.write_text(
-        hook.read_text().replace("LONGEST_ENTITY = 40", "LONGEST_ENTITY = 41")
+        hook.read_text().replace("LONGEST_ENTITY = 32", "LONGEST_ENTITY = 33")
     )
     commit(template)
 
     done = run(
         *("cruft", "update", "--skip-apply-ask", "--variables-to-update"),
-        f'{{"entities": "Customer, Order, {"O" + "x" * 40}"}}',
+        f'{{"entities": "Customer, Order, {"O" + "x" * 32}"}}',
         cwd=project,
     )
 
     assert done.code == 0, done.out + done.err
-    assert "NEWER = True" in (domain / "errors.py").read_text()
+    assert "NEWER = True" in (domain / "paging.py").read_text()
     assert "What was ordered." in order.read_text()
-    assert (domain / f"o{'x' * 40}.py").exists()  # allowed by the newer rules alone
+    assert (domain / f"o{'x' * 32}.py").exists()  # allowed by the newer rules alone
     assert list(project.rglob("*.rej")) == []
 
 

@@ -57,7 +57,8 @@ def test_imports_are_sorted_as_ruff_does(tmp_path: Path) -> None:
         "from shop.application.zebra import Zebra, zebra, ZEBRA",
         f"from shop.domain.{LONGER} import {LONG}, {LONGER}, A",
     ]
-    text = "\n".join(imports) + "\n"
+    members = ", ".join(line.partition(" import ")[2] for line in imports)
+    text = "\n".join([*imports, "", *members.split(", "), ""])
 
     sorted_by_us = post.lay_out(text, "shop")
 
