@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TEMPLATE, bake, generate, run
+from tests.conftest import TEMPLATE, bake, generate, hook, run
 
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+
+
+TEA_AND_CUP = "Tea(name unique, price: Decimal(6,2)), Cup(tea: Tea?, litres: float)"
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -19,28 +22,42 @@ def blocks(text: str, language: str) -> list[str]:
 def tea_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The service that README shows."""
     return bake(
-        tmp_path_factory.mktemp("docs"), project_name="Tea Shop", entities="Tea, Cup"
+        tmp_path_factory.mktemp("docs"), project_name="Tea Shop", entities=TEA_AND_CUP
     )
 
 
 def test_the_readme_shows_the_dialogue_as_it_is(tmp_path: Path) -> None:
     shown = blocks(README, "text")[0]
 
-    done = generate(tmp_path, project_name="Tea Shop", entities="Tea, Cup")
+    done = generate(tmp_path, project_name="Tea Shop", entities=TEA_AND_CUP)
 
     assert shown.partition("\n\n")[2].strip() == done.out.strip()
 
 
 def test_the_readme_shows_the_errors_as_they_are(tmp_path: Path) -> None:
-    done = generate(tmp_path, entities="Customers, ord er")
+    done = generate(
+        tmp_path,
+        entities="Customers, Customer, Order(customer: Custmer, total: int = zero)",
+    )
 
-    assert blocks(README, "text")[1] == done.out
+    assert blocks(README, "text")[2] == done.out
+
+
+def test_the_model_that_the_readme_shows_makes_a_service(tmp_path: Path) -> None:
+    done = generate(tmp_path, entities=blocks(README, "text")[1])
+
+    assert "4 entities" in done.out
+
+
+def test_the_readme_names_every_type() -> None:
+    for scalar in hook("pre_gen_project").SCALARS:
+        assert re.search(rf"`\[?{scalar}\b", README), scalar
 
 
 def test_the_readme_shows_the_tree_as_it_is(tea_shop: Path) -> None:
     above = [tea_shop]
     shown = 0
-    for line in blocks(README, "text")[2].splitlines():
+    for line in blocks(README, "text")[3].splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
         names = re.match(r"(?:\s*[\w/]+(?:/|\.py)(?=\s|$))+", line)
         assert names, line
@@ -49,7 +66,7 @@ def test_the_readme_shows_the_tree_as_it_is(tea_shop: Path) -> None:
             assert path.exists(), path
             above[depth + 1 :] = [path]
             shown += 1
-    assert shown == 17
+    assert shown == 18
 
 
 def test_the_commands_of_the_documents_are_those_of_run_py() -> None:
@@ -71,10 +88,12 @@ def test_ci_runs_the_command_of_the_readme() -> None:
 
 def test_every_file_that_a_generated_readme_names_is_there(tea_shop: Path) -> None:
     readme = (tea_shop / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:src|tests|application|infrastructure)/[^`]+)`", readme)
+    named = re.findall(
+        r"`((?:src|tests|domain|application|infrastructure)/[^`]+)`", readme
+    )
     package = tea_shop / "src/tea_shop"
 
-    assert len(named) == 10
+    assert len(named) == 12
     for name in named:
         assert (tea_shop / name).exists() or (package / name).exists(), name
 
