@@ -25,7 +25,6 @@ IDENTITY = "gt=0, lt=2**63"  # what PostgreSQL takes as one
 
 def main() -> None:
     """Render the project in the current folder."""
-    gc.disable()  # much is made here, and all of it used
     model = json.loads(MODEL.read_text(encoding="utf-8"))
     survey(model)
     files = copied_since(MODEL)
@@ -315,9 +314,9 @@ def survey(model: dict[str, Any]) -> None:
     fields = [field for entity in entities.values() for field in every_field(entity)]
     kinds = {field["kind"] for field in fields}
     uniques = [field for field in fields if field["unique"]]
+    types = {field["type"] for field in fields}
     model |= {
-        "types": {field["type"] for field in fields},
-        "value_objects": sorted({field["type"] for field in fields} & {"Email", "Url"}),
+        "value_objects": sorted(types & {"Email", "Url"}),
         "has_references": "reference" in kinds,
         "has_relations": bool(kinds & {"reference", "many"}),
         "has_uniques": bool(uniques),
@@ -325,7 +324,7 @@ def survey(model: dict[str, Any]) -> None:
         "has_enums": "enum" in kinds,
     }
     in_base64 = ', ser_json_bytes="base64", val_json_bytes="base64"'
-    model["bytes_config"] = in_base64 if "bytes" in model["types"] else ""
+    model["bytes_config"] = in_base64 if "bytes" in types else ""
     for rank, entity in enumerate(in_order(model["entities"]), start=1):
         entity |= {
             "rank": rank,
@@ -339,7 +338,7 @@ def survey(model: dict[str, Any]) -> None:
             describe(child, entity, entities)
         describe(entity, entity, entities)
     for entity in entities.values():
-        relate(entity, entities)
+        relate(entity)
     checks = " ".join(check for field in fields for check in field.get("checks", ()))
     model["checks"] = set(re.findall(r"check_\w+", checks))
 
@@ -386,7 +385,6 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         field["target"] = entities.get(field["target"])
         field["finder"] = field["finder"] or field["name"]
         field |= in_code(field, entity, owner)
-    kinds = ("enum", "reference", "many", "children")
     entity |= {
         "owner": owner,
         "state": state,
@@ -396,10 +394,13 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         "checks": [line for field in state for line in field["checks"]],
         "uniques": [field for field in state if field["unique"]],
         "finders": [f for f in state if f["unique"] and f["kind"] != "reference"],
-        **{f"{kind}s": [f for f in state if f["kind"] == kind] for kind in kinds},
+        "enums": of_kind("enum", state),
+        "references": of_kind("reference", state),
+        "manys": of_kind("many", state),
+        "children": of_kind("children", state),
     }
-    entity["children"] = entity.pop("childrens")
     entity |= {
+        "parts": parts(entity),
         "varies": any(f["kind"] not in ("reference", "many") for f in state),
         "has_fresh": any(f["fresh"] for f in entity["finders"]),
         "columns": [f for f in state if f["kind"] not in ("many", "children")],
@@ -408,9 +409,6 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         "optionals": quoted(f for f in state if f["optional"]),
         "defaulted": [f for f in state if f["equals"]],
         "from_model": ", ".join(f"{f['attribute']}={f['read']}" for f in state),
-        "from_row": ", ".join(
-            f"{f['attribute']}={f['read'].replace('model.', 'row.', 1)}" for f in state
-        ),
         "from_self": ", ".join("{0}=self.{0}".format(f["attribute"]) for f in state),
         "to_model": ", ".join(f"{f['attribute']}={f['write']}" for f in state),
         "from_command": ", ".join(
@@ -426,6 +424,11 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         entity["made_of"] = (
             f"id={entity['name']}Id(0), version=0, {entity['arguments']}"
         )
+
+
+def of_kind(kind: str, fields: list[Field]) -> list[Field]:
+    """List the fields of this kind."""
+    return [field for field in fields if field["kind"] == kind]
 
 
 def quoted(fields: Iterable[Field]) -> str:
@@ -459,7 +462,7 @@ def in_code(field: Field, entity: Entity, owner: Entity) -> Field:
     equals = f" = {default}" if default else ""
     both = ", ".join(filter(None, [default and f"default={default}", boundary]))
     line = f"{attribute}: {message}"
-    if (field["index"] or field["kind"] == "reference") and not field["unique"]:
+    if field["index"] and not field["unique"]:
         code["column"] = [*code["column"], "index=True"]
     column = f" = mapped_column({', '.join(code['column'])})" if code["column"] else ""
     nullable = f"nullable={field['optional']}"
@@ -640,8 +643,9 @@ WRITERS: dict[str, Callable[[Field, Entity, Entity], dict[str, Any]]] = {
 }
 
 
-def relate(entity: Entity, entities: dict[str, Entity]) -> None:
-    """Say what follows from the relations: who must be known, migrated, sampled."""
+def relate(entity: Entity) -> None:
+    """Say what follows from the relations, once every entity is described."""
+    children = entity["children"]
     related = [
         *(
             field["target"]
@@ -651,34 +655,15 @@ def relate(entity: Entity, entities: dict[str, Entity]) -> None:
         *(field["owner"] for field in entity["incoming"] + entity["incoming_manys"]),
     ]
     others = {other["name"]: other for other in related if other is not entity}
-    entity |= {
-        "relatives": [others[name] for name in sorted(others)],
-        "ids": [f"{name}Id" for name in sorted({entity["name"], *others})],
-        "models": [entity["name"], *(f["child"]["name"] for f in entity["children"])],
-        "parts": parts(entity),
-        "needs": needs(entity),
-        "associations": [
-            field | {"owner": owner}
-            for owner in entities.values()
-            for field in owner["manys"]
-            if entity["rank"] == max(owner["rank"], field["target"]["rank"])
-            and entity in (owner, field["target"])
-        ],
-        "late_keys": [
-            field
-            for field in entity["incoming"]
-            if field["owner"]["rank"] < entity["rank"]
-        ],
-    }
-    for table in (entity, *(field["child"] for field in entity["children"])):
-        table |= {"constraints": constraints(table), "indexes": indexes(table)}
-    children = entity["children"]
     enums = [
         field | {"of": holder["a_label"]}
         for holder in (entity, *(field["child"] for field in children))
         for field in holder["enums"]
     ]
     entity |= {
+        "relatives": [others[name] for name in sorted(others)],
+        "ids": [f"{name}Id" for name in sorted({entity["name"], *others})],
+        "models": [entity["name"], *(field["child"]["name"] for field in children)],
         "all_enums": enums,
         "parts_of_domain": [
             entity["name"],
@@ -690,7 +675,6 @@ def relate(entity: Entity, entities: dict[str, Entity]) -> None:
             for field in children
             for reference in field["child"]["references"]
         ],
-        "lists": entity["references"] + entity["manys"] + entity["incoming_manys"],
         "relations": list(relations(entity)),
         "unique_indexes": [
             f'Index("uq_{entity["plural"]}_{f["attribute"]}", "{f["attribute"]}",'
@@ -703,54 +687,116 @@ def relate(entity: Entity, entities: dict[str, Entity]) -> None:
         ),
     }
     for field in entity["incoming"]:
-        field["children"] = next(
-            (
-                f["name"]
-                for f in field["owner"]["children"]
-                if f["child"] is field["holder"]
-            ),
-            "",
-        )
+        owned = field["owner"]["children"]
+        names = [one["name"] for one in owned if one["child"] is field["holder"]]
+        field["children"] = "".join(names)
     for field in entity["references"]:
-        own = (
-            "" if field["target"] is entity else field["target"]["snake"].upper() + "_"
-        )
-        has_parts = bool(parts(field["target"]))
-        field["target_options"] = f".options(*{own}PARTS)" if has_parts else ""
+        target = field["target"]
+        own = "" if target is entity else f"{target['snake'].upper()}_"
+        field["target_options"] = f".options(*{own}PARTS)" if target["parts"] else ""
     entity["guarded"] = any(
         entity[name] for name in ("references", "manys", "child_references", "uniques")
     )
-    needed = {need["target"]["name"]: need["target"] for need in entity["needs"]}
+    entity["listings"] = listings(entity)
+    entity["use_cases"] = use_cases(entity)
+    entity |= migrated(entity) | builders(entity)
+
+
+def migrated(entity: Entity) -> dict[str, Any]:
+    """Say what the migration of an entity makes beside its table.
+
+    A table of a many-to-many comes with the later of its two, and so does the key of
+    a reference to what was not there yet.
+    """
+    for table in (entity, *(field["child"] for field in entity["children"])):
+        table |= {"constraints": constraints(table), "indexes": indexes(table)}
+    rank = entity["rank"]
+    own = [
+        f | {"owner": entity} for f in entity["manys"] if f["target"]["rank"] <= rank
+    ]
+    others = [f for f in entity["incoming_manys"] if f["owner"]["rank"] < rank]
+    return {
+        "associations": [*own, *others],
+        "late_keys": [field for field in entity["incoming"] if field["is_late"]],
+    }
+
+
+def listings(entity: Entity) -> list[dict[str, str]]:
+    """Say how those that are related to another one can be listed, with what text."""
+    model = f"{entity['name']}Model"
+
+    def listing(by: str, key: str, kind: str, where: str, what: str) -> dict[str, str]:
+        return {"by": by, "key": key, "type": kind, "where": where, "what": what}
+
+    def having(relation: str, other: Entity, by: str, what: str) -> dict[str, str]:
+        key = f"{other['snake']}_id"
+        where = f"{model}.{relation}.any(id={key}, is_active=True)"
+        return listing(by, key, f"{other['name']}Id", where, what)
+
+    return [
+        *(
+            listing(
+                field["finder"],
+                field["attribute"],
+                field["plain"],
+                "{0}={0}".format(field["attribute"]),
+                f"those that refer to this {field['label']}, the oldest first",
+            )
+            for field in entity["references"]
+        ),
+        *(
+            having(
+                field["name"],
+                field["target"],
+                field["finder"],
+                f"those with this one among their {field['label']}",
+            )
+            for field in entity["manys"]
+        ),
+        *(
+            having(
+                field["reverse"],
+                field["owner"],
+                field["inverse"],
+                f"the {field['label']} of {field['owner']['a_label']},"
+                " the oldest first",
+            )
+            for field in entity["incoming_manys"]
+        ),
+    ]
+
+
+def use_cases(entity: Entity) -> str:
+    """Name what the service of an entity offers."""
+    cases = ["create", "get", "list_page", "update", "delete"]
+    cases += [f"find_by_{field['finder']}" for field in entity["finders"]]
+    cases += [f"list_by_{listing['by']}" for listing in entity["listings"]]
+    for field in entity["references"]:
+        cases += [f"{verb}_{field['finder']}" for verb in ("any_by", "get_with")]
+    return ", ".join(f"`{case}`" for case in cases)
+
+
+def builders(entity: Entity) -> dict[str, Any]:
+    """Say how the tests and the demonstration make one, and what it needs before."""
+    needed = needs(entity)
     identities = [
         "{0}: {1} = {1}(1)".format(need["name"], need["target"]["name"] + "Id")
-        for need in entity["needs"]
+        for need in needed
     ]
-    entity |= {
-        "needed": list(needed.values()),
-        "builder_parameters": ", ".join(["*", *identities] if identities else []),
+    variable = entity["variable"]
+    return {
+        "needs": needed,
+        "needed": list({n["target"]["name"]: n["target"] for n in needed}.values()),
+        "needs_text": "A new one; what it refers to need not be there."
+        if needed
+        else "A new one.",
+        "builder_parameters": ", ".join(["*", *identities] if needed else []),
         "builder_arguments": ", ".join(
             f"{need['name']}=(await add_{need['target']['snake']}(uow)).id"
-            for need in entity["needs"]
+            for need in needed
         ),
-        "kept_arguments": ", ".join(
-            f"{need['name']}=kept.{need['path']}" for need in entity["needs"]
-        ),
-        "needs_text": "A new one; what it refers to need not be there."
-        if identities
-        else "A new one.",
+        "kept_arguments": ", ".join(f"{n['name']}=kept.{n['path']}" for n in needed),
         "slips": "".join(f'"{name}": {bad}' for name, bad in entity["bad"][:1]),
-    }
-    cases = ["create", "get", "list_page", "update", "delete"]
-    cases += [f"find_by_{f['finder']}" for f in entity["finders"]]
-    for field in entity["references"]:
-        cases += [
-            f"{verb}_{field['finder']}" for verb in ("list_by", "any_by", "get_with")
-        ]
-    cases += [f"list_by_{f['finder']}" for f in entity["manys"]]
-    cases += [f"list_by_{f['inverse']}" for f in entity["incoming_manys"]]
-    entity["use_cases"] = ", ".join(f"`{case}`" for case in cases)
-    variable = entity["variable"]
-    entity |= {
         "first": sample(entity, "first", ".create", lambda name, _: name),
         "second": sample(entity, "second", ".create", kept_by(variable), kept=variable),
         "shown": sample(entity, "first", "Data", lambda _, other: shown(other)),
@@ -933,7 +979,7 @@ def indexes(table: Entity) -> list[dict[str, str]]:
                 "of": f'["{f["attribute"]}"]',
             }
             for f in table["state"]
-            if (f["index"] or f["kind"] == "reference") and not f["unique"]
+            if f["index"] and not f["unique"]
         ),
     ]
 
@@ -1269,7 +1315,7 @@ def report(model: dict[str, Any], files: int, tests: int) -> str:
     """Say what was made and which commands remain."""
     entities = model["entities"]
     noun = "entity" if len(entities) == 1 else "entities"
-    width = max(len(entity["name"]) for entity in entities)
+    widest = max(len(entity["name"]) for entity in entities)
     project = Path.cwd()
     shell = Path(os.environ.get("PWD", project))  # where the user is
     inside = project.is_relative_to(shell)
@@ -1285,7 +1331,7 @@ def report(model: dict[str, Any], files: int, tests: int) -> str:
             "",
             f"Created {model['slug']}: {len(entities)} {noun}, {files} files,"
             f" {tests} tests",
-            *(f"  {e['name']:<{width}}  in table {e['plural']}" for e in entities),
+            *(f"  {e['name']:<{widest}}  in table {e['plural']}" for e in entities),
             "",
             "What remains:",
             *(
@@ -1323,4 +1369,5 @@ JINJA.filters |= {
 }
 
 if __name__ == "__main__":
+    gc.disable()  # much is made here, and all of it used
     main()

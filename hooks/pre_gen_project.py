@@ -327,7 +327,7 @@ class Entity(NamedTuple):
             yield "index", f"pk_{field.through}"
         if field.unique:
             yield "index", f"uq_{self.plural}_{field.attribute}"
-        elif field.index or field.kind == "reference":
+        elif field.index:
             yield "index", f"ix_{self.plural}_{field.attribute}"
 
     def identifiers(self, field: Field) -> Iterator[str]:
@@ -1311,12 +1311,12 @@ class _Model:
     # Relations
 
     def _relations(
-        self, kind: str
+        self, *kinds: str
     ) -> dict[tuple[str, str], list[tuple[_Draft, Field]]]:
-        """Group the fields of a kind by who refers to whom."""
+        """Group the fields of these kinds by who refers to whom."""
         groups: dict[tuple[str, str], list[tuple[_Draft, Field]]] = {}
         for draft in self.drafts:
-            for field in draft.kinds(kind):
+            for field in draft.kinds(*kinds):
                 pair = (draft.entity.name, field.target)
                 groups.setdefault(pair, []).append((draft, field))
         return groups
@@ -1423,13 +1423,8 @@ class _Model:
 
     def _name_relationships(self) -> None:
         """Name each relation on the model of its target, where no list does."""
-        open_: dict[tuple[str, str], list[tuple[_Draft, Field]]] = {}
-        for draft in self.drafts:
-            for field in draft.kinds("reference", "many"):
-                if not field.reverse:
-                    pair = (draft.entity.name, field.target)
-                    open_.setdefault(pair, []).append((draft, field))
-        for (mine, theirs), relations in open_.items():
+        for (mine, theirs), all_ in self._relations("reference", "many").items():
+            relations = [(draft, field) for draft, field in all_ if not field.reverse]
             target = self.by_name[theirs.lower()]
             for draft, field in relations:
                 entity = draft.entity

@@ -96,6 +96,39 @@ def bake(target: Path, **answers: str) -> Path:
     return project
 
 
+CHECKS = [
+    "ruff format --check",
+    "ruff check",
+    "lint-imports",
+    f"mypy --python-executable {sys.executable}",
+    f"basedpyright --pythonpath {sys.executable}",
+]
+
+
+def passes(service: Path, command: str, **environment: str) -> Run:
+    """Run a command of a generated service that is to succeed."""
+    done = run(*command.split(), cwd=service, PYTHONPATH="src", **environment)
+    assert done.code == 0, f"{service}\n{done.out}{done.err}"
+    return done
+
+
+def passes_its_suite(service: Path, server: str) -> Run:
+    """Run the suite of a generated service, which is to cover every branch."""
+    suite = "python -m pytest --cov -q"
+    done = passes(service, suite, TEST_DATABASE_URL=server)
+    assert "Total coverage: 100.00%" in done.out
+    return done
+
+
+def texts(project: Path) -> dict[Path, bytes]:
+    """Read every file."""
+    return {
+        path.relative_to(project): path.read_bytes()
+        for path in project.rglob("*")
+        if path.is_file()
+    }
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """One PostgreSQL for the suites of all generated services."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIN, TEMPLATE, Run, bake, generate, hook, run
+from tests.conftest import BIN, TEMPLATE, Run, bake, generate, hook, run, texts
 
 ANSWERS = {
     "project_name": "Tea Shop",
@@ -55,15 +55,7 @@ def test_nothing_is_left_unrendered(tmp_path: Path) -> None:
 def test_the_same_answers_make_the_same_service(tmp_path: Path) -> None:
     one, two = bake(tmp_path / "one"), bake(tmp_path / "two")
 
-    texts = [
-        {
-            path.relative_to(project): path.read_bytes()
-            for path in project.rglob("*")
-            if path.is_file()
-        }
-        for project in (one, two)
-    ]
-    assert texts[0] == texts[1]
+    assert texts(one) == texts(two)
 
 
 def test_answers_can_be_in_a_file_of_the_user(tmp_path: Path) -> None:

@@ -20,7 +20,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from tests.conftest import TEMPLATE, Run, bake, generate, hook, run
+from tests.conftest import (
+    CHECKS,
+    TEMPLATE,
+    Run,
+    bake,
+    generate,
+    hook,
+    passes,
+    passes_its_suite,
+    run,
+    texts,
+)
 
 pre = hook("pre_gen_project")
 post = hook("post_gen_project")
@@ -392,14 +403,6 @@ def test_what_is_made_here_is_what_cookiecutter_makes(tmp_path: Path) -> None:
     assert texts(here) == texts(theirs)
 
 
-def texts(project: Path) -> dict[Path, bytes]:
-    return {
-        path.relative_to(project): path.read_bytes()
-        for path in project.rglob("*")
-        if path.is_file()
-    }
-
-
 def test_any_model_makes_python(services: list[Path]) -> None:
     for service in services:
         compile_all(service)
@@ -447,21 +450,6 @@ def test_any_model_makes_a_suite_that_covers_every_branch(
         passes_its_suite(service, server)
 
 
-def passes(service: Path, command: str) -> None:
-    done = run(*command.split(), cwd=service, PYTHONPATH="src")
-
-    assert done.code == 0, (service / "answer.txt").read_text() + done.out + done.err
-
-
-def passes_its_suite(service: Path, server: str) -> None:
-    suite = ("python", "-m", "pytest", "--cov", "-q")
-
-    done = run(*suite, cwd=service, PYTHONPATH="src", TEST_DATABASE_URL=server)
-
-    assert done.code == 0, (service / "answer.txt").read_text() + done.out + done.err
-    assert "Total coverage: 100.00%" in done.out
-
-
 # Names that mean something to Python, pydantic, SQLAlchemy or PostgreSQL.
 
 NASTY = """
@@ -504,10 +492,7 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "command",
     [
-        "ruff format --check",
-        "ruff check",
-        "lint-imports",
-        f"basedpyright --pythonpath {sys.executable}",
+        *(check for check in CHECKS if not check.startswith("mypy")),
         "python -m dev.demo",
     ],
     ids=lambda command: command.split()[0],

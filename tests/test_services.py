@@ -10,7 +10,16 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from tests.conftest import TEMPLATE, bake, generate, hook, run
+from tests.conftest import (
+    CHECKS,
+    TEMPLATE,
+    bake,
+    generate,
+    hook,
+    passes,
+    passes_its_suite,
+    run,
+)
 
 CAREFUL = (
     "Order, User, Group, News, Return, HTTPServer, Person, Type, Command, Model, "
@@ -82,39 +91,22 @@ def service(
     return bake(tmp_path_factory.mktemp(request.param), **SERVICES[request.param])
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "ruff format --check",
-        "ruff check",
-        "lint-imports",
-        f"mypy --python-executable {sys.executable}",
-        f"basedpyright --pythonpath {sys.executable}",
-    ],
-    ids=lambda command: command.split()[0],
-)
+@pytest.mark.parametrize("command", CHECKS, ids=lambda command: command.split()[0])
 def test_it_passes_its_own_checks_as_generated(service: Path, command: str) -> None:
-    done = run(*command.split(), cwd=service, PYTHONPATH="src")
-
-    assert done.code == 0, done.out + done.err
+    passes(service, command)
 
 
 def test_its_suite_passes_and_covers_every_branch(service: Path, server: str) -> None:
-    suite = ("python", "-m", "pytest", "--cov", "-q")
+    done = passes_its_suite(service, server)
 
-    done = run(*suite, cwd=service, PYTHONPATH="src", TEST_DATABASE_URL=server)
-
-    assert done.code == 0, done.out + done.err
-    assert "Total coverage: 100.00%" in done.out
     count = hook("post_gen_project").count_tests
     promised = sum(map(count, (service / "tests").rglob("test_*.py")))
     assert f"{promised} passed" in done.out
 
 
 def test_its_demonstration_shows_every_entity(service: Path) -> None:
-    done = run("python", "-m", "dev.demo", cwd=service, PYTHONPATH="src")
+    done = passes(service, "python -m dev.demo")
 
-    assert done.code == 0, done.out + done.err
     entities = len(list((service / "src").glob("*/infrastructure/mappers/[!_]*.py")))
     assert done.out.count("  deleted ") == entities
 
