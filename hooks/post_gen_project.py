@@ -401,7 +401,7 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
     }
     entity |= {
         "parts": parts(entity),
-        "varies": any(f["kind"] not in ("reference", "many") for f in state),
+        "varying": quoted(f for f in state if f["kind"] not in ("reference", "many")),
         "has_fresh": any(f["fresh"] for f in entity["finders"]),
         "columns": [f for f in state if f["kind"] not in ("many", "children")],
         "written": [f for f in state if f["kind"] != "many"],
@@ -730,7 +730,7 @@ def listings(entity: Entity) -> list[dict[str, str]]:
 
     def having(relation: str, other: Entity, by: str, what: str) -> dict[str, str]:
         key = f"{other['snake']}_id"
-        where = f"{model}.{relation}.any(id={key}, is_active=True)"
+        where = f"{model}.{relation}.any(id={key})"
         return listing(by, key, f"{other['name']}Id", where, what)
 
     return [
@@ -768,7 +768,7 @@ def listings(entity: Entity) -> list[dict[str, str]]:
 
 def use_cases(entity: Entity) -> str:
     """Name what the service of an entity offers."""
-    cases = ["create", "get", "list_page", "update", "delete"]
+    cases = ["create", "get", "list_page", "list_after", "update", "delete"]
     cases += [f"find_by_{field['finder']}" for field in entity["finders"]]
     cases += [f"list_by_{listing['by']}" for listing in entity["listings"]]
     for field in entity["references"]:
@@ -809,8 +809,7 @@ def parts(entity: Entity) -> list[str]:
     model = f"{entity['name']}Model"
     return [
         *(
-            f"selectinload({model}.{field['name']}.and_({target}.is_active))"
-            f".load_only({target}.id)"
+            f"selectinload({model}.{field['name']}).load_only({target}.id)"
             for field in entity["manys"]
             for target in [f"{field['target']['name']}Model"]
         ),

@@ -46,30 +46,35 @@ OTHER_MODULES = {
 # Names that the generated code has beside those of the entities; a test reads them
 # from a generated service and holds these sets against them.
 CLASSES = {
-    *("AlreadyTaken", "Annotated", "Any", "AsyncGenerator", "AsyncSession", "Base"),
-    *("BaseCommand", "BaseRepository", "BaseResult", "Callable", "ColumnElement"),
-    *("ConcurrentUpdate", "Container", "DatabaseUnavailable", "EmailField"),
-    *("EmailType", "EntityModel", "ExitStack", "InMemoryDatabase"),
-    *("InMemoryTransaction", "InMemoryUnitOfWork", "InvalidSettings", "InvalidValue"),
-    *("NewType", "NoServer", "NotFound", "PageQuery", "Paged", "PagedResult"),
-    *("Protocol", "Self", "SoftDeleteMixin", "SqlAlchemyUnitOfWork"),
-    *("StillReferenced", "TracebackType", "TypeAlias", "UnitOfWork"),
+    *("AbstractAsyncContextManager", "AlreadyTaken", "Annotated", "Any"),
+    *("AsyncEngine", "AsyncGenerator", "AsyncSession", "Base", "BaseCommand"),
+    *("BaseRepository", "BaseResult", "ColumnElement", "CommitUnknown"),
+    *("ConcurrentUpdate", "Container", "EmailField", "EmailType", "EntityModel"),
+    *("ExitStack", "InMemoryDatabase", "InMemoryTransaction", "InMemoryUnitOfWork"),
+    *("InvalidSettings", "InvalidValue", "Iterator", "Misused", "NewType", "NoServer"),
+    *("NotFound", "PageQuery", "Paged", "PagedResult", "Protocol", "ReadOnly"),
+    *("RolledBack", "SecretStr", "Self", "Sequence", "Settings", "SliceQuery"),
+    *("Sliced", "SlicedResult", "SoftDeleteMixin", "SqlAlchemyUnitOfWork"),
+    *("StillReferenced", "TimedOut", "TracebackType", "Unavailable", "UnitOfWork"),
     *("UnitOfWorkFactory", "UnknownReference", "UrlField", "UrlType"),
     *("ValidationError",),
 }
 MODULES = {
-    *("base", "base_repository", "conftest", "connections", "errors", "identities"),
-    *("in_memory", "messages", "migrations", "models", "paging", "types"),
-    *("unit_of_work", "values"),
+    *("base", "base_repository", "conftest", "connections", "errors", "examples"),
+    *("failures", "identities", "in_memory", "messages", "migrations", "models"),
+    *("paging", "queries", "retries", "sessions", "types", "unit_of_work", "values"),
 }
-TABLES = {"alembic_version", "commit"}
+TABLES = {
+    *("alembic_version", "before", "commit", "key", "loaded", "made", "model", "one"),
+    *("other", "part", "row", "savepoint", "self"),
+}
 PROVIDERS = {"engine", "session_factory", "settings", "unit_of_work"}
 VARIABLES = {
     *("apply_changes", "before", "command", "count", "deepcopy", "dt", "first"),
     *("identity", "l"),
     *("model", "name", "number", "other", "page", "part", "place", "position"),
-    *("pydantic", "pytest", "query", "rest", "row", "sa", "second", "self", "service"),
-    *("to_model", "uow"),
+    *("pydantic", "pytest", "query", "rest", "retried", "row", "sa", "second", "self"),
+    *("service", "to_model", "uow"),
 }
 CONFUSING = {"I", "O"}  # as class or constant, for linters
 # PostgreSQL's words that SQLAlchemy does not quote.
@@ -155,7 +160,8 @@ FIELD_WORDS = {
     *("check_aware", "check_decimal", "check_finite", "check_integer", "check_json"),
     *("asyncio", "check_line", "check_naive", "check_text", "deepcopy", "joinedload"),
     *("keys", "op", "postgresql", "pytest", "sa", "selectinload"),
-    *("relationship", "replace", "soft_delete", "to_domain", "to_entity", "uow"),
+    *("relationship", "replace", "retried", "soft_delete", "to_domain", "to_entity"),
+    "uow",
     "l",  # which linters take for 1
 }
 POSTGRESQL_FIELDS = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"} | UNQUOTED

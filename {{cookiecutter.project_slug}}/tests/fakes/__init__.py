@@ -1,1 +1,1 @@
-"""The ports of the domain in memory, as strict as PostgreSQL."""
+"""The ports of the domain in memory, each transaction as strict as PostgreSQL."""

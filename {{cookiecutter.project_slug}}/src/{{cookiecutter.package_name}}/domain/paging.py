@@ -15,3 +15,11 @@ class Paged(Generic[ItemT]):
     total: int
     offset: int
     limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sliced(Generic[ItemT]):
+    """Some items in the order of their identities, and whether more follow."""
+
+    items: Sequence[ItemT]
+    has_more: bool

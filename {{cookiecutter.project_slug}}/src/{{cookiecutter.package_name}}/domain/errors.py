@@ -7,24 +7,18 @@ class DomainError(Exception):
 
 class InvalidValue(DomainError, ValueError):
     """A value that the model does not allow."""
-{% if has_relations %}
 
 
 class UnknownReference(InvalidValue):
     """An identity of nothing: what it refers to is not kept, or not any more."""
-{% endif %}
-{% if has_references %}
 
 
 class StillReferenced(DomainError):
     """Others refer to it, so it cannot be taken out."""
-{% endif %}
-{% if has_uniques %}
 
 
 class AlreadyTaken(DomainError):
     """Another one has this value, which only one may have."""
-{% endif %}
 
 
 class NotFound(DomainError):
