@@ -1,0 +1,1 @@
+"""Proof, by breaking things, that what a generated service keeps is kept."""

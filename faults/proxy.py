@@ -1,0 +1,167 @@
+"""A line to PostgreSQL that breaks when it is told to."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncGenerator, Callable
+from enum import Enum, auto
+from pathlib import Path
+
+STARTUP = 196_608  # the version of the protocol: from here on, messages have a type
+COMMIT = b"QCOMMIT"
+
+
+class Fate(Enum):
+    """What becomes of a COMMIT, or of an answer."""
+
+    PASSES = auto()
+    CUT_BEFORE = auto()  # it does not arrive
+    CUT_AFTER = auto()  # it arrives, and nobody hears of it
+    LOST = auto()  # it does not arrive, and the line seems well
+    UNANSWERED = auto()  # it arrives, and the line seems well
+
+
+class Proxy:
+    """Lines from a port of this machine to a socket of PostgreSQL."""
+
+    def __init__(self, upstream: Path) -> None:
+        self.port = 0
+        self._upstream = upstream
+        self._lines: set[_Line] = set()
+        self.latency: Callable[[], float] = lambda: 0.0
+        """Seconds that a message waits before it is passed on."""
+        self.at_answer: Callable[[int], Fate] = lambda _: Fate.PASSES
+        """What becomes of an answer, by its number on its line."""
+        self.at_commit: Callable[[], Fate] = lambda: Fate.PASSES
+        self.is_silent = asyncio.Event()
+        """While it is set, nothing passes, and no line breaks."""
+
+    def url(self, database: str) -> str:
+        """Say how to connect to a database through it."""
+        address = f"127.0.0.1:{self.port}/{database}"
+        return f"postgresql+asyncpg://postgres@{address}?ssl=disable"
+
+    def lines(self) -> list["_Line"]:
+        """List the lines that stand."""
+        return sorted(self._lines, key=lambda line: line.number)
+
+    def recover(self) -> None:
+        """Break the lines, and let new ones be good ones."""
+        self.latency = lambda: 0.0
+        self.at_answer = lambda _: Fate.PASSES
+        self.at_commit = lambda: Fate.PASSES
+        self.is_silent.clear()
+        for line in self.lines():
+            line.cut()
+
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Connect a client."""
+        try:
+            upstream = await asyncio.open_unix_connection(str(self._upstream))
+        except OSError:
+            writer.transport.abort()
+            return
+        line = _Line(self, (reader, writer), upstream)
+        self._lines.add(line)
+        try:
+            await line.carry()
+        finally:
+            self._lines.discard(line)
+
+
+class _Line:
+    """One connection of a client and its own to the server."""
+
+    _count = 0
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        _Line._count += 1
+        self.number = _Line._count
+        self._proxy = proxy
+        self._from_client, self._to_client = client
+        self._from_server, self._to_server = server
+        self._fate = Fate.PASSES
+        self._is_cut = asyncio.Event()
+
+    def cut(self) -> None:
+        """Break it for both sides, at once."""
+        self._to_client.transport.abort()
+        self._to_server.transport.abort()
+        self._is_cut.set()
+
+    async def carry(self) -> None:
+        """Pass messages on until one side ends."""
+        ways = [
+            asyncio.create_task(way)
+            for way in (self._carry_out(), self._carry_back(), self._is_cut.wait())
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            self.cut()
+
+    async def _carry_out(self) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            is_startup = True
+            while True:
+                kind = b"" if is_startup else await self._from_client.readexactly(1)
+                size = await self._from_client.readexactly(4)
+                rest = await self._from_client.readexactly(int.from_bytes(size) - 4)
+                if is_startup:
+                    is_startup = int.from_bytes(rest[:4]) != STARTUP
+                if (kind + rest).startswith(COMMIT):
+                    self._fate = self._proxy.at_commit()
+                if self._fate is Fate.CUT_BEFORE:
+                    return
+                if self._fate is Fate.LOST:
+                    await self._is_cut.wait()
+                await self._hold()
+                self._to_server.write(kind + size + rest)
+                await self._to_server.drain()
+
+    async def _carry_back(self) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            for number in itertools.count(1):
+                answer = await self._from_server.read(2**16)
+                fate = self._proxy.at_answer(number)
+                if not answer or fate is Fate.CUT_BEFORE:
+                    return
+                if self._fate is Fate.CUT_AFTER:
+                    return
+                if self._fate is Fate.UNANSWERED:
+                    await self._is_cut.wait()
+                await self._hold()
+                self._to_client.write(answer)
+                await self._to_client.drain()
+                if fate is Fate.CUT_AFTER:
+                    return
+
+    async def _hold(self) -> None:
+        if latency := self._proxy.latency():
+            await asyncio.sleep(latency)
+        if self._proxy.is_silent.is_set():
+            await self._is_cut.wait()
+
+
+@contextlib.asynccontextmanager
+async def proxied(upstream: Path) -> AsyncGenerator[Proxy]:
+    """Open a proxy, and break its lines in the end."""
+    proxy = Proxy(upstream)
+    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    proxy.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        listener.close()
+        proxy.recover()
+        await asyncio.sleep(0)
