@@ -1,0 +1,587 @@
+"""Plant bugs in a generated service, one at a time: its suite must find each.
+
+python -m tests.mutants           plant every bug
+python -m tests.mutants NAME...   plant those that have one of these in their names
+python -m tests.mutants --list    tell their names
+
+Each is a slip that a reviewer may well pass over. One that the suite passes over as
+well is a test that is missing.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.conftest import bake, module_at
+
+ENTITIES = """
+    Customer(email: Email unique, name)
+    Order(customer: Customer, status: enum(open, paid), tags: [Tag],
+        lines: [OrderLine(product, quantity: int)])
+    Tag(name: str unique)
+"""
+PACKAGE = Path("src/order_service")
+SUITE = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+LONGEST = 90  # seconds of a suite, then it hangs
+AT_ONCE = os.cpu_count() or 1
+FAILED = re.compile(r"^(?:FAILED|ERROR) (?:\S+::)?([^\s\[]+)", re.MULTILINE)
+
+
+class Mutant(NamedTuple):
+    """One bug: in a file, this text stands for that one.
+
+    The old text must occur once. Where it occurs more often, it is the first one
+    behind the text of `after`, which must then occur once.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    after: str = ""
+
+
+class Outdated(Exception):  # noqa: N818
+    """A mutant does not fit the code any more; the message says which, and why."""
+
+
+class Outcome(NamedTuple):
+    """How a suite ended: where it failed first, or nowhere."""
+
+    failure: str
+    seconds: float
+
+
+# A bug is a few lines: its name and file, what stood there, and what stands there.
+# fmt: off
+DOMAIN = [
+    Mutant("a text may be one character too long", "domain/values.py",
+           "if len(value) > longest:", "if len(value) > longest + 1:"),
+    Mutant("a text may hold NUL", "domain/values.py",
+           'mark == "\\0" or', ""),
+    Mutant("an integer may be its limit", "domain/values.py",
+           "value < 2 ** (bits - 1)", "value <= 2 ** (bits - 1)"),
+    Mutant("an e-mail address may have a tail", "domain/email.py",
+           "_ADDRESS.fullmatch(", "_ADDRESS.match("),
+    Mutant("a change of a customer is not checked", "domain/customer.py",
+           "replace(self, email=email, name=name)._checked()", "pass"),
+    Mutant("a change leaves the status", "domain/order.py",
+           "self.status = status", "pass"),
+    Mutant("a new line comes first", "domain/order.py",
+           "(*self.lines, order_line)", "(order_line, *self.lines)"),
+    Mutant("every equal line is removed", "domain/order.py",
+           "rest.remove(order_line)",
+           "rest = [one for one in rest if one != order_line]"),
+    Mutant("the domain imports SQLAlchemy", "domain/paging.py",
+           "from typing import",
+           "import sqlalchemy  # noqa: F401\nfrom typing import"),
+]
+APPLICATION = [
+    Mutant("a new order is not committed", "application/order.py",
+           "await uow.commit()", "pass", after="await uow.orders.add(order)"),
+    Mutant("an update is not committed", "application/order.py",
+           "await uow.commit()", "pass", after="await uow.orders.save(order)"),
+    Mutant("an update is committed twice", "application/order.py",
+           "await uow.commit()", "await uow.commit(); await uow.commit()",
+           after="await uow.orders.save(order)"),
+    Mutant("an update is not saved", "application/order.py",
+           "await uow.orders.save(order)", "pass"),
+    Mutant("an update only reads", "application/order.py",
+           "self._unit_of_work()", "self._unit_of_work(read_only=True)",
+           after="async def update("),
+    Mutant("a page is read to be written", "application/order.py",
+           "read_only=True", "", after="async def list_page("),
+    Mutant("an update answers with what was asked for", "application/order.py",
+           "model_validate(order)",
+           "model_validate({**vars(command), 'id': order_id, 'version': 1})",
+           after="await uow.orders.save(order)"),
+    Mutant("an update is not retried", "application/order.py",
+           "@retried\n    async def update(", "async def update("),
+    Mutant("a use case is not tried again", "application/retries.py",
+           "range(ATTEMPTS - 1)", "range(0)"),
+    Mutant("a use case is tried for ever", "application/retries.py",
+           "for attempt in range(ATTEMPTS - 1):", "while attempt := 1:"),
+    Mutant("whatever failed is tried again", "application/retries.py",
+           "except TransactionConflict:", "except Exception:"),
+    Mutant("nobody waits before the next attempt", "application/retries.py",
+           "random.uniform(0, longest_wait)", "0"),
+    Mutant("a page may be ten times as long", "application/messages/base.py",
+           "le=100", "le=1000", after="class PageQuery"),
+    Mutant("a slice may be empty", "application/messages/base.py",
+           "ge=1", "ge=0", after="class SliceQuery"),
+    Mutant("a command takes whatever it is given", "application/messages/base.py",
+           'extra="forbid"', 'extra="ignore"'),
+    Mutant("a bad command shows what was given", "application/messages/base.py",
+           "hide_input_in_errors=True", "hide_input_in_errors=False"),
+    Mutant("a command takes a name too long", "application/messages/customer.py",
+           "max_length=255", "max_length=256", after="class UpdateCustomer"),
+]
+MAPPERS = [
+    Mutant("a status is not written", "infrastructure/mappers/order.py",
+           "model.status = order.status", "model.status = model.status or 'open'"),
+    Mutant("a version is not read", "infrastructure/mappers/order.py",
+           "version=model.version", "version=1"),
+    Mutant("a mapper sets the version", "infrastructure/mappers/order.py",
+           "model.status = order.status",
+           "model.status = order.status; model.version = order.version"),
+    Mutant("the lines are added to those before", "infrastructure/mappers/order.py",
+           "model.lines = [", "model.lines += ["),
+    Mutant("the quantity of a line is lost", "infrastructure/mappers/order.py",
+           "quantity=order_line.quantity", "quantity=1"),
+    Mutant("a value object is read as text", "infrastructure/models/types.py",
+           "else Email(value)", "else value"),
+]
+MODELS = [
+    Mutant("constraints have no names", "infrastructure/models/base.py",
+           '"fk": "fk_%(table_name)s_%(column_0_N_name)s",', ""),
+    Mutant("texts are shorter than the rules", "infrastructure/models/base.py",
+           "str: String(255)", "str: String(200)"),
+    Mutant("times have no zone", "infrastructure/models/base.py",
+           "DateTime(timezone=True)", "DateTime()"),
+    Mutant("an enum is kept by its names", "infrastructure/models/base.py",
+           "            values_callable=_values,\n", ""),
+    Mutant("SQLAlchemy moves the version too", "infrastructure/models/base.py",
+           '"version_id_generator": False,', ""),
+    Mutant("a version is not compared by the ORM", "infrastructure/models/base.py",
+           '"version_id_col": cls.version,', ""),
+    Mutant("what the database makes is not read", "infrastructure/models/base.py",
+           '{"eager_defaults": True}', '{"eager_defaults": False}'),
+    Mutant("a save leaves the time of the row", "infrastructure/models/base.py",
+           ", onupdate=func.now()", ""),
+    Mutant("a removed row is still active", "infrastructure/models/base.py",
+           "self.is_active = False", "pass"),
+    Mutant("a removed row keeps its e-mail address",
+           "infrastructure/models/customer.py",
+           'postgresql_where=text("is_active"),', ""),
+    Mutant("a foreign key has no index", "infrastructure/models/order.py",
+           'ForeignKey("customers.id", ondelete="RESTRICT"), index=True',
+           'ForeignKey("customers.id", ondelete="RESTRICT")'),
+    Mutant("a deleted customer takes its orders along",
+           "infrastructure/models/order.py",
+           'ForeignKey("customers.id", ondelete="RESTRICT")',
+           'ForeignKey("customers.id", ondelete="CASCADE")'),
+    Mutant("a relationship is loaded by a touch", "infrastructure/models/order.py",
+           'lazy="raise"', 'lazy="select"', after="customer: Mapped["),
+    Mutant("the lines come in no order", "infrastructure/models/order.py",
+           "        order_by=OrderLineModel.position,\n", ""),
+    Mutant("lines stay behind without an order", "infrastructure/models/order.py",
+           'cascade="all, delete-orphan"', 'cascade="all"'),
+    Mutant("a migration forgets an index",
+           "infrastructure/migrations/versions/0002_create_order.py",
+           '    op.create_index(op.f("ix_orders_customer_id"), "orders", '
+           '["customer_id"])\n', ""),
+    Mutant("a migration is not taken back whole",
+           "infrastructure/migrations/versions/0003_create_tag.py",
+           '    op.drop_table("order_tags")\n', ""),
+]
+REPOSITORIES = [
+    Mutant("a change is not flushed", "infrastructure/repositories/base.py",
+           "await self._flush()  #", "pass  #"),
+    Mutant("of many, one moves on", "infrastructure/repositories/base.py",
+           "if len(models) == 1:", "if len(models) >= 1:"),
+    Mutant("the version of one does not move", "infrastructure/repositories/base.py",
+           "models[0].version += 1", "pass"),
+    Mutant("the versions of many do not move", "infrastructure/repositories/base.py",
+           "rows.c.version + 1", "rows.c.version"),
+    Mutant("a version is not compared on reading",
+           "infrastructure/repositories/base.py",
+           "or model.version != one.version", ""),
+    Mutant("a version is not compared on writing",
+           "infrastructure/repositories/base.py",
+           "columns.version == rows.c.version", "columns.version > 0"),
+    Mutant("a row may be saved twice at once", "infrastructure/repositories/base.py",
+           "or one.id in models", ""),
+    Mutant("a conflict of many is not marked", "infrastructure/repositories/base.py",
+           "await fail(self._session)", "pass"),
+    Mutant("a conflict of the ORM is passed on", "infrastructure/repositories/base.py",
+           'raise ConcurrentUpdate(f"{table} moved on") from None', "raise"),
+    Mutant("one model of each batch is left out", "infrastructure/repositories/base.py",
+           "start : start + at_once]", "start : start + at_once - 1]"),
+    Mutant("a batch is one row too long", "infrastructure/repositories/base.py",
+           "MOST_PARAMETERS // len(inspect(self.model_class).columns)",
+           "MOST_PARAMETERS // len(inspect(self.model_class).columns) + 1"),
+    Mutant("the ORM writes what is written", "infrastructure/repositories/base.py",
+           "set_committed_value(model, key, getattr(model, key))", "pass"),
+    Mutant("a new time of the row is not read", "infrastructure/repositories/base.py",
+           'for key in ["version", *made]:', 'for key in ["version"]:'),
+    Mutant("a removed row is deleted", "infrastructure/repositories/base.py",
+           "if isinstance(model, SoftDeleteMixin):", "if model is None:"),
+    Mutant("a removal is not written", "infrastructure/repositories/base.py",
+           "await self.update(*hidden)", "pass"),
+    Mutant("a removal is timed by the database", "infrastructure/repositories/base.py",
+           "model.soft_delete(datetime.now(UTC))", "model.soft_delete(func.now())"),
+    Mutant("what was read is not held", "infrastructure/repositories/base.py",
+           "self._models |= {model.id: model for model in models}", "pass",
+           after="async def _read("),
+    Mutant("a failed savepoint is not heeded", "infrastructure/repositories/base.py",
+           "if state.persistent and not state.expired:", "if state:"),
+    Mutant("a reference is not locked", "infrastructure/repositories/base.py",
+           ".with_for_update(read=True)", ""),
+    Mutant("a reference is locked for oneself", "infrastructure/repositories/base.py",
+           ".with_for_update(read=True)", ".with_for_update()"),
+    Mutant("references are locked in any order", "infrastructure/repositories/base.py",
+           "statement.order_by(model_class.id).with_for", "statement.with_for"),
+    Mutant("a reference may lead nowhere", "infrastructure/repositories/base.py",
+           "if key not in models]:", "if key < 0]:"),
+    Mutant("what goes out is not locked", "infrastructure/repositories/base.py",
+           "in_order.with_for_update()", "in_order"),
+    Mutant("a page comes in no order", "infrastructure/repositories/base.py",
+           "in_order = statement.order_by(self.model_class.id)", "in_order = statement",
+           after="async def get_many("),
+    Mutant("a page has no end", "infrastructure/repositories/base.py",
+           "in_order.offset(offset).limit(limit)", "in_order.offset(offset)"),
+    Mutant("a page is of them all", "infrastructure/repositories/base.py",
+           "where(*conditions).filter_by(**values)", "filter_by(**values)",
+           after="async def get_many("),
+    Mutant("a slice begins with the last before", "infrastructure/repositories/base.py",
+           "self.model_class.id > key", "self.model_class.id >= key"),
+    Mutant("a slice comes in no order", "infrastructure/repositories/base.py",
+           "statement.order_by(self.model_class.id).limit(limit)",
+           "statement.limit(limit)"),
+    Mutant("all are counted", "infrastructure/repositories/base.py",
+           "rows.where(*conditions).filter_by(**values)", "rows",
+           after="async def count("),
+    Mutant("the others exist", "infrastructure/repositories/base.py",
+           "rows = select(model_class)", "rows = select(self.model_class)"),
+    Mutant("the parts of an aggregate are not loaded",
+           "infrastructure/repositories/base.py",
+           "select(self.model_class).options(*self.load_options)",
+           "select(self.model_class)"),
+    Mutant("a new one gets no identity", "infrastructure/repositories/order.py",
+           "one.id = OrderId(model.id)", "pass"),
+    Mutant("a save leaves the tags", "infrastructure/repositories/order.py",
+           "model.tags = [known_tags[key] for key in one.tag_ids]", "pass",
+           after="async def save_all("),
+    Mutant("a saved reference is not checked", "infrastructure/repositories/order.py",
+           "{one.customer_id for one in orders},", "set(),"),
+    Mutant("a slice tells of no more", "infrastructure/repositories/order.py",
+           "self.get_after(order_id, limit + 1)", "self.get_after(order_id, limit)"),
+    Mutant("a full slice tells of more", "infrastructure/repositories/order.py",
+           "len(models) > limit", "len(models) >= limit"),
+    Mutant("a customer goes out unlocked", "infrastructure/repositories/customer.py",
+           "await self.lock(model)", "pass"),
+    Mutant("a customer leaves its orders", "infrastructure/repositories/customer.py",
+           "await self.refuse_referenced(OrderModel, customer_id=model.id)", "pass"),
+]
+SESSIONS = [
+    Mutant("hidden rows are seen", "infrastructure/session.py",
+           "state.statement = state.statement.options(_VISIBLE)", "pass"),
+    Mutant("hidden rows are updated", "infrastructure/session.py",
+           "if not (is_asked_for", "if state.is_select and not (is_asked_for"),
+    Mutant("hidden rows are seen by another name", "infrastructure/session.py",
+           "include_aliases=True", "include_aliases=False"),
+    Mutant("two tasks share a session to read", "infrastructure/session.py",
+           "_refuse_use(state.session)", "pass"),
+    Mutant("two tasks share a session to write", "infrastructure/session.py",
+           "_refuse_use(session)", "pass", after="def _before_flush("),
+    Mutant("a broken connection is asked again", "infrastructure/session.py",
+           "if session.connection().invalidated:", "if False:"),
+    Mutant("a session is used after its commit", "infrastructure/session.py",
+           'session.info["task"] = None', "pass"),
+    Mutant("a failed transaction goes on", "infrastructure/session.py",
+           "if not session.is_active:", "if False:"),
+    Mutant("a read flushes", "infrastructure/database.py",
+           "autoflush=False", "autoflush=True"),
+    Mutant("a commit expires what was read", "infrastructure/database.py",
+           "expire_on_commit=False", "expire_on_commit=True"),
+    Mutant("sessions are those of SQLAlchemy", "infrastructure/database.py",
+           "sync_session_class=OneTaskSession,", ""),
+    Mutant("who reads may write", "infrastructure/unit_of_work.py",
+           '{"postgresql_readonly": True} if self._read_only else {}', "{}"),
+    Mutant("a missing server is no error of ours", "infrastructure/unit_of_work.py",
+           "with reaching(engine):", "if engine:"),
+    Mutant("a commit only flushes", "infrastructure/unit_of_work.py",
+           "await self._session.commit()", "await self._session.flush()"),
+    Mutant("a lost commit is unavailable", "infrastructure/unit_of_work.py",
+           "except (TimedOut, Unavailable):", "except TimedOut:"),
+    Mutant("a slow commit timed out", "infrastructure/unit_of_work.py",
+           "except (TimedOut, Unavailable):", "except Unavailable:"),
+    Mutant("another task may commit", "infrastructure/unit_of_work.py",
+           "refuse_misuse(self._session.sync_session)", "pass",
+           after="async def commit("),
+    Mutant("another task may begin a savepoint", "infrastructure/unit_of_work.py",
+           "refuse_misuse(self._session.sync_session)", "pass",
+           after="async def savepoint("),
+    Mutant("a savepoint undoes nothing", "infrastructure/unit_of_work.py",
+           "async with self._session.begin_nested():", "if self._session:"),
+    Mutant("a session is left open", "infrastructure/unit_of_work.py",
+           "await self._session.__aexit__(exc_type, exc, traceback)", "pass"),
+]
+CONNECTIONS = [
+    Mutant("a pool is as large as its overflow", "infrastructure/database.py",
+           "pool_size=settings.database_pool_size",
+           "pool_size=settings.database_max_overflow"),
+    Mutant("a connection is not tried", "infrastructure/database.py",
+           "        pool_pre_ping=settings.database_pool_pre_ping,\n", ""),
+    Mutant("errors show what was sent", "infrastructure/database.py",
+           "        hide_parameters=True,\n", "", after="connect_args=arguments"),
+    Mutant("nobody watches the engine", "infrastructure/database.py",
+           "    watch(engine)\n", ""),
+    Mutant("a statement is not limited", "infrastructure/database.py",
+           '"statement_timeout": f"{settings.database_statement_timeout}s",', ""),
+    Mutant("an idle transaction is not limited", "infrastructure/database.py",
+           '"idle_in_transaction_session_timeout": '
+           'f"{settings.database_idle_timeout}s",', ""),
+    Mutant("an answer is waited for for ever", "infrastructure/database.py",
+           'arguments["command_timeout"] = settings.database_command_timeout', "pass"),
+    Mutant("a connection is waited for for ever", "infrastructure/database.py",
+           '{"timeout": settings.database_connect_timeout}', "{}"),
+    Mutant("PgBouncer is sent what it refuses", "infrastructure/database.py",
+           "if not settings.database_pgbouncer:", "if True:"),
+    Mutant("behind PgBouncer nothing is limited", "infrastructure/database.py",
+           'event.listen(engine.sync_engine, "begin", partial(_set_limits, limits))',
+           "pass"),
+    Mutant("limits stay behind PgBouncer", "infrastructure/database.py",
+           "'{limit}', true)", "'{limit}', false)"),
+    Mutant("statements stay behind PgBouncer", "infrastructure/database.py",
+           'arguments |= {"statement_cache_size": 0, '
+           '"prepared_statement_cache_size": 0}', "pass"),
+    Mutant("migrations are not committed", "infrastructure/database.py",
+           "engine.begin()", "engine.connect()"),
+    Mutant("migrations have a limit of time", "infrastructure/database.py",
+           "connect_args=_to_connect(settings)",
+           "connect_args={**_to_connect(settings), 'server_settings': "
+           "{'statement_timeout': '30s'}}"),
+    Mutant("a wrong setting shows the password", "settings.py",
+           "hide_input_in_errors=True", "hide_input_in_errors=False"),
+]
+FAILURES = [
+    Mutant("an error is not translated", "infrastructure/failures.py",
+           '        "handle_error": _translate,\n', ""),
+    Mutant("a failed savepoint ends the transaction", "infrastructure/failures.py",
+           '        "rollback_savepoint": _forget_failure,\n', ""),
+    Mutant("a failed transaction is committed", "infrastructure/failures.py",
+           '        "commit": _before_commit,\n', ""),
+    Mutant("a savepoint forgets a failure before it", "infrastructure/failures.py",
+           '        "savepoint": _refuse_failed,\n', ""),
+    Mutant("a savepoint keeps what is left of it", "infrastructure/unit_of_work.py",
+           "refuse_misuse(self._session.sync_session)  # an", "pass  # an"),
+    Mutant("a changed schema is a fault of the code", "infrastructure/failures.py",
+           "isinstance(driver, asyncpg.InvalidCachedStatementError)", "False"),
+    Mutant("a password among the options is shown", "infrastructure/failures.py",
+           'engine.url.difference_update_query(["password"])', "engine.url"),
+    Mutant("a lost transaction is used again", "infrastructure/failures.py",
+           "driver.is_closed() or driver.is_in_transaction()", "driver.is_closed()"),
+    Mutant("a closed connection is used again", "infrastructure/failures.py",
+           "driver.is_closed() or driver.is_in_transaction()",
+           "driver.is_in_transaction()"),
+    Mutant("a failure is not marked", "infrastructure/failures.py",
+           "_mark(connection, has_failed=True)", "pass"),
+    Mutant("a failure is marked for ever", "infrastructure/failures.py",
+           "_mark(connection, has_failed=False)", "pass"),
+    Mutant("a mark outlives its transaction", "infrastructure/failures.py",
+           '        "begin": _forget_failure,\n', ""),
+    Mutant("the rest of a conflict is written", "infrastructure/failures.py",
+           "session.expunge_all()", "pass"),
+    Mutant("a refused commit leaves its transaction open", "infrastructure/failures.py",
+           "connection.connection.rollback()", "pass"),
+    Mutant("a broken connection is kept", "infrastructure/failures.py",
+           "context.is_disconnect = True", "pass"),
+    Mutant("a broken connection empties the pool", "infrastructure/failures.py",
+           "context.invalidate_pool_on_disconnect = False", "pass"),
+    Mutant("the driver's DETAIL is shown", "infrastructure/failures.py",
+           "error.__cause__ = error.__context__ = None", "pass"),
+    Mutant("the driver's words are shown", "infrastructure/failures.py",
+           "error.args = (type(driver).__name__,)", "pass"),
+    Mutant("a deadlock is no conflict", "infrastructure/failures.py",
+           '"40": (TransactionConflict,', '"40": (Unavailable,'),
+    Mutant("a refused delete knows no reference", "infrastructure/failures.py",
+           'getattr(context.execution_context, "isdelete", False)', "False"),
+    Mutant("a name is told as the database has it", "infrastructure/failures.py",
+           "if one.name == constraint_name:", "if one.name == table_name:"),
+    Mutant("an unreachable server shows the password", "infrastructure/failures.py",
+           "hide_password=True", "hide_password=False"),
+    Mutant("an unreachable server shows its cause", "infrastructure/failures.py",
+           'cannot be reached: {words}") from None',
+           'cannot be reached: {words}") from error'),
+    Mutant("a full pool is no error of ours", "infrastructure/failures.py",
+           "DBAPIError, PoolTimeout)", "DBAPIError)"),
+    Mutant("a refused connection is no error of ours", "infrastructure/failures.py",
+           "asyncpg.PostgresError, OSError)", "asyncpg.PostgresError)"),
+]
+CONTAINER = [
+    Mutant("all use cases share a unit of work", "container.py",
+           "providers.Factory(SqlAlchemyUnitOfWork",
+           "providers.Singleton(SqlAlchemyUnitOfWork"),
+    Mutant("each part has an engine of its own", "container.py",
+           "providers.Singleton(create_engine", "providers.Factory(create_engine"),
+    Mutant("a service has one unit of work", "container.py",
+           "OrderService, unit_of_work.provider", "OrderService, unit_of_work"),
+    Mutant("connections are left open", "container.py",
+           "await engine.dispose()", "pass"),
+    Mutant("a missing migration is no failure", "entrypoints/cli.py",
+           "return 1", "return 0", after="if missing:"),
+]
+# fmt: on
+MUTANTS = [
+    *DOMAIN,
+    *APPLICATION,
+    *MAPPERS,
+    *MODELS,
+    *REPOSITORIES,
+    *SESSIONS,
+    *CONNECTIONS,
+    *FAILURES,
+    *CONTAINER,
+]
+
+
+def planted(service: Path, mutant: Mutant) -> tuple[str, int]:
+    """Return the file with the bug, and the line that it is in."""
+    text = (service / PACKAGE / mutant.file).read_text()
+    counted = mutant.after or mutant.old
+    if (times := text.count(counted)) != 1:
+        raise Outdated(
+            f"{mutant.name}: {counted!r} is {times} times in {mutant.file}, not once"
+        )
+    start = text.find(mutant.old, text.index(counted))
+    if start < 0:
+        raise Outdated(
+            f"{mutant.name}: {mutant.old!r} is not behind {mutant.after!r}"
+            f" in {mutant.file}"
+        )
+    bug = text[:start] + mutant.new + text[start + len(mutant.old) :]
+    return bug, text.count("\n", 0, start) + 1
+
+
+def likely_first(service: Path, file: Path) -> list[str]:
+    """Name the modules of tests, what bears on the file before the others."""
+
+    def is_unlikely(test: Path) -> tuple[bool, bool, int, str]:
+        is_strange = all(name not in test.stem for name in (*file.parts, file.stem))
+        is_far = file.parts[0] not in test.parts
+        return is_strange, is_far, len(test.parts), str(test)
+
+    tests = [test.relative_to(service) for test in service.rglob("tests/**/test_*.py")]
+    return [str(test) for test in sorted(tests, key=is_unlikely)]
+
+
+async def outcome(service: Path, server: str, *tests: str) -> Outcome:
+    """Run the suite until its first failure."""
+    start = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        *(*SUITE, "--basetemp", str(service.with_name("tmp")), *tests),
+        cwd=service,
+        env={**os.environ, "PYTHONPATH": "src", "TEST_DATABASE_URL": server},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(LONGEST):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        return Outcome("it hangs", time.perf_counter() - start)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    failure = ""
+    if process.returncode:
+        found = FAILED.search(out.decode())
+        failure = found[1] if found else f"it ends with {process.returncode}"
+    return Outcome(failure, time.perf_counter() - start)
+
+
+async def plant(
+    mutant: Mutant, service: Path, server: str, turns: asyncio.Semaphore
+) -> Outcome:
+    """Run the suite of a copy that has this bug."""
+    async with turns:
+        with tempfile.TemporaryDirectory(dir=service.parent) as folder:
+            copy = Path(folder) / service.name
+            shutil.copytree(service, copy)
+            bug, _ = planted(service, mutant)
+            (copy / PACKAGE / mutant.file).write_text(bug)
+            tests = likely_first(copy, Path(mutant.file))
+            return await outcome(copy, server, *tests)
+
+
+async def plant_all(mutants: Sequence[Mutant], service: Path, server: str) -> int:
+    """Plant each, print what finds it, and return the number of those found."""
+    unchanged = await outcome(service, server)
+    if unchanged.failure:
+        print(f"The suite fails without a bug: {unchanged.failure}", file=sys.stderr)
+        return 0
+    print(row("bug", "found by", "seconds"))
+    survivors: list[Mutant] = []
+    turns = asyncio.Semaphore(AT_ONCE)
+    async with asyncio.TaskGroup() as group:
+        plants = [plant(mutant, service, server, turns) for mutant in mutants]
+        running = [group.create_task(one) for one in plants]
+        for mutant, one in zip(mutants, running, strict=True):
+            failure, seconds = await one
+            print(row(mutant.name, failure or "NOTHING", f"{seconds:.1f}"), flush=True)
+            if not failure:
+                survivors.append(mutant)
+    for mutant in survivors:
+        _, line = planted(service, mutant)
+        print(f"\nNothing finds that {mutant.name}: {PACKAGE / mutant.file}:{line}")
+        print(f"    {mutant.old.strip()}\n    {mutant.new.strip()}")
+    found = len(mutants) - len(survivors)
+    print(f"\n{found} of {len(mutants)} caught")
+    return found
+
+
+def row(*cells: str) -> str:
+    name, test, seconds = cells
+    return f"{name:46} {test:65} {seconds:>7}"
+
+
+@contextlib.contextmanager
+def a_service() -> Iterator[tuple[Path, str]]:
+    """Generate the service; give its folder, and the server for its suites."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        home = Path(folder)
+        config = home / "cookiecutter.yaml"
+        config.write_text(
+            f"cookiecutters_dir: {home / 'templates'}\nreplay_dir: {home / 'replay'}\n"
+        )
+        os.environ["COOKIECUTTER_CONFIG"] = str(config)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the copies are to share it
+        service = bake(
+            home / "service", project_name="Order Service", entities=ENTITIES
+        )
+        with module_at(service / "dev/postgres.py").postgres() as server:
+            yield service, server
+
+
+def main(*words: str) -> int:
+    """Plant what was asked for; return the exit code."""
+    if words == ("--list",):
+        print("\n".join(mutant.name for mutant in MUTANTS))
+        return 0
+    for word in words:
+        if not any(word in mutant.name for mutant in MUTANTS):
+            print(f"no bug is called {word}\n\n{__doc__}", file=sys.stderr)
+            return 2
+    mutants = [
+        mutant
+        for mutant in MUTANTS
+        if not words or any(word in mutant.name for word in words)
+    ]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clean up
+    with a_service() as (service, server):
+        outdated: list[str] = []
+        for mutant in mutants:
+            try:
+                planted(service, mutant)
+            except Outdated as fault:
+                outdated.append(str(fault))
+        if outdated:
+            print("\n".join(outdated), file=sys.stderr)
+            return 1
+        found = asyncio.run(plant_all(mutants, service, server))
+    return 0 if found == len(mutants) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
