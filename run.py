@@ -2,6 +2,8 @@
 
 python3 run.py demo     generate a service and watch it work
 python3 run.py test     run the tests
+python3 run.py faults   break what a generated service stands on, and count what is lost
+python3 run.py mutants  plant bugs in a generated service, and see its tests find them
 python3 run.py check    format, lint and types; changes nothing
 python3 run.py fix      format, and mend what can be mended
 python3 run.py install  make the environment of the tests
@@ -28,6 +30,8 @@ def main(verb: str = "", *arguments: str) -> int:
             ["uv", "run", "--directory", SERVICE, "python", "-m", "dev.demo"],
         ],
         "test": [["uv", "run", "pytest", *arguments]],
+        "faults": [["uv", "run", "python", "-m", "faults", *arguments]],
+        "mutants": [["uv", "run", "python", "-m", "tests.mutants", *arguments]],
         "check": [
             ["uv", "run", "ruff", "format", "--check"],
             ["uv", "run", "ruff", "check"],

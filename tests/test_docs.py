@@ -74,7 +74,7 @@ def test_the_commands_of_the_documents_are_those_of_run_py() -> None:
     documents = README + (TEMPLATE / "CONTRIBUTING.md").read_text(encoding="utf-8")
     verbs = set(re.findall(r"run\.py (\w+)", documents))
 
-    assert verbs == {"install", "fix", "check", "test", "demo"}
+    assert verbs == {"install", "fix", "check", "test", "demo", "faults", "mutants"}
     for verb in verbs:
         assert f"run.py {verb} " in known
 
@@ -120,12 +120,29 @@ def test_every_verb_of_a_generated_readme_is_one_of_its_makefile(
     assert verbs == set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
 
 
+def test_every_error_is_in_the_readme_of_the_service(tea_shop: Path) -> None:
+    readme = (tea_shop / "README.md").read_text(encoding="utf-8")
+    errors = [
+        name
+        for layer in ("domain", "application")
+        for name in re.findall(
+            r"^class (\w+)",
+            (tea_shop / f"src/tea_shop/{layer}/errors.py").read_text(),
+            re.MULTILINE,
+        )
+    ]
+
+    assert len(errors) == 15
+    for name in errors:
+        assert f"`{name}`" in readme
+
+
 def test_every_setting_is_in_the_example(tea_shop: Path) -> None:
     example = (tea_shop / ".env.example").read_text()
     settings = (tea_shop / "src/tea_shop/settings.py").read_text()
 
     fields = re.findall(r"^    (database_\w+):", settings, re.MULTILINE)
-    assert len(fields) == 6
+    assert len(fields) == 11
     for field in fields:
         assert f"{field.upper()}=" in example
 
