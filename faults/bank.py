@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from uuid import UUID
@@ -95,6 +96,15 @@ class Bank:
         change(target, order.amount)
         await uow.accounts.save_all([source, target])
         await uow.transfers.add(to_transfer(order))
+
+    async def move_past(self, order: Order, taken: Order) -> None:
+        """Do what is ordered, and pass over a record whose key is taken."""
+        async with self.unit_of_work() as uow:
+            await self.stage(uow, order)
+            with suppress(AlreadyTaken):
+                async with uow.savepoint():
+                    await uow.transfers.add(to_transfer(taken))
+            await uow.commit()
 
     async def look(self) -> int:
         """Read some accounts, and write nothing."""

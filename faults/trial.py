@@ -74,6 +74,18 @@ class Trial:
         else:
             self.acknowledge(order, time.perf_counter() - began)
 
+    async def move(self, otherwise: str) -> None:
+        """Send one order that must succeed at once, else say what it met."""
+        order = self.teller.order()
+        self.seen.sent += 1
+        began = time.perf_counter()
+        try:
+            await self.bank.move(order)
+        except Exception as error:
+            self.seen.expect(False, f"{otherwise} {named(error)}")
+        else:
+            self.acknowledge(order, time.perf_counter() - began)
+
     def acknowledge(self, order: Order, seconds: float) -> None:
         """Note that the service has said yes to an order."""
         self.seen.seconds.append(seconds)
@@ -129,15 +141,7 @@ class Trial:
     async def _check_afterwards(self) -> None:
         began = time.perf_counter()
         for _ in range(AFTERWARDS):
-            order = self.teller.order()
-            self.seen.sent += 1
-            start = time.perf_counter()
-            try:
-                await self.bank.move(order)
-            except Exception as error:
-                self.seen.expect(False, f"afterwards, one is left with {named(error)}")
-            else:
-                self.acknowledge(order, time.perf_counter() - start)
+            await self.move("afterwards, one is left with")
         took = time.perf_counter() - began
         sentence = f"{AFTERWARDS} requests afterwards took {took:.1f} s"
         self.seen.expect_soon(took < 2, sentence)

@@ -8,10 +8,9 @@ from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
-from ledger.domain.errors import AlreadyTaken
 from ledger.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
 
-from faults.bank import CONFLICTS, Order, to_transfer
+from faults.bank import CONFLICTS, Order
 from faults.report import Seen
 from faults.suspension import stepped
 from faults.trial import Lab, Trial, named
@@ -30,12 +29,7 @@ async def _look(trial: Trial, order: Order) -> None:
 
 
 async def _move_after_a_savepoint(trial: Trial, order: Order) -> None:
-    async with trial.container.unit_of_work() as uow:
-        await trial.bank.stage(uow, order)
-        with suppress(AlreadyTaken):
-            async with uow.savepoint():
-                await uow.transfers.add(to_transfer(order))
-        await uow.commit()
+    await trial.bank.move_past(order, order)
 
 
 async def _give_up(trial: Trial, order: Order) -> None:

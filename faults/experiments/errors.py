@@ -155,12 +155,7 @@ async def _take_back(trial: Trial) -> None:
     trial.seen.sent += 1
     trial.seen.faults += 1
     began = time.perf_counter()
-    async with trial.bank.unit_of_work() as uow:
-        await trial.bank.stage(uow, order)
-        with suppress(AlreadyTaken):
-            async with uow.savepoint():
-                await uow.transfers.add(to_transfer(before))
-        await uow.commit()
+    await trial.bank.move_past(order, before)
     trial.acknowledge(order, time.perf_counter() - began)
 
 

@@ -147,21 +147,9 @@ async def _share(
     seen.expect(not out, "the connection did not come back")
     if out:
         await trial.container.engine().dispose()
-    await _go_on_innocently(trial)
+    await trial.move("an innocent request met")
     seen.leaked += await _exorcise(trial, ghost, committed=committed)
     return stopped.is_set()
-
-
-async def _go_on_innocently(trial: Trial) -> None:
-    order = trial.teller.order()
-    trial.seen.sent += 1
-    began = time.perf_counter()
-    try:
-        await trial.bank.move(order)
-    except Exception as error:
-        trial.seen.expect(False, f"an innocent request met {named(error)}")
-    else:
-        trial.acknowledge(order, time.perf_counter() - began)
 
 
 async def _exorcise(trial: Trial, ghost: Order, *, committed: bool) -> int:
