@@ -200,6 +200,7 @@ def main(command: list[str]) -> int:
         try:
             if "DATABASE_URL" not in environment:
                 environment["DATABASE_URL"] = stack.enter_context(postgres())
+                environment["ENVIRONMENT"] = "development"  # it has no password
         except NoServer as fault:
             print(fault, file=sys.stderr)
             return 1
