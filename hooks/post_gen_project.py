@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -21,6 +22,10 @@ from jinja2 import Environment, StrictUndefined, Template
 MODEL = Path(".cookiecutter-model.json")  # from pre_gen_project
 WIDTH = 88
 IDENTITY = "gt=0, lt=2**63"  # what PostgreSQL takes as one
+OF_HTTP = re.compile(  # the templates that `api` = `none` leaves out
+    r"(src/\w+|tests)/entrypoints/http/|dev/(serve|over_http)|tests/dev/test_serve"
+    r"|docs/|\.github/workflows/image|Dockerfile|compose|\.dockerignore"
+)
 
 
 def main() -> None:
@@ -30,8 +35,12 @@ def main() -> None:
     files = copied_since(MODEL)
     for template in [path for path in files if path.suffix == ".jinja"]:
         files.remove(template)
-        files += render(template, model)
+        if model["api"] == "fastapi" or not OF_HTTP.match(template.as_posix()):
+            files += render(template, model)
         template.unlink()
+        for folder in template.parents:
+            with suppress(OSError):  # others are in it
+                folder.rmdir()
     MODEL.unlink()
     tests = [path for path in files if path.name.startswith("test_")]
     print(report(model, len(files), sum(map(count_tests, tests))))
@@ -100,6 +109,8 @@ class Scalar(NamedTuple):
     migration: str = ""
     mapped: str = "{value}"  # how it is copied between entity and row
     diagram: str = ""
+    query: str = ""  # the type in a URL, where it is another
+    queried: str = "value"  # what is made of it
 
 
 BAD_TEXT = ('"a\\0b"', '"a\\ud800b"')
@@ -252,6 +263,7 @@ SCALARS = {
         second='b""',
         fresh='number.to_bytes(4, "big")',
         diagram="bytea",
+        query="Base64UrlBytes",
     ),
     "json": Scalar(
         python="dict[str, Any]",
@@ -279,6 +291,8 @@ SCALARS = {
         second='Email("another.user+tag@mail.example.com")',
         fresh='Email(f"user{number}@example.com")',
         diagram="string",
+        query="str",
+        queried="Email(value)",
     ),
     "Url": Scalar(
         python="Url",
@@ -290,6 +304,8 @@ SCALARS = {
         second='Url("http://localhost:8080/a/path?with=query#fragment")',
         fresh='Url(f"https://example.com/{number}")',
         diagram="string",
+        query="str",
+        queried="Url(value)",
     ),
 }
 PLAIN_DECIMAL = SCALARS["Decimal"]._replace(
@@ -507,6 +523,8 @@ def scalar(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
         "read": spell(kind.mapped, f"model.{field['attribute']}"),
         "write": spell(kind.mapped, f"{entity['variable']}.{field['attribute']}"),
         "diagram": kind.diagram,
+        "query": kind.query or kind.python,
+        "queried": kind.queried,
     }
 
 
@@ -528,6 +546,8 @@ def spelling(field: Field) -> tuple[Scalar, Callable[..., str]]:
         }
     elif field["type"] == "Decimal" and arguments:
         digits, places = arguments
+        if digits == places:  # pydantic counts the 0 before the point as a digit
+            kind = kind._replace(boundary="decimal_places={1}, gt=-1, lt=1")
         words |= {
             "whole": digits - places,
             "low": with_point("1205"[-digits:], places),
@@ -555,6 +575,8 @@ def enum(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
         "second": second,
         "migration": "sa.String(length=63)",
         "diagram": "enum",
+        "query": field["enum"],
+        "queried": "value",
     }
 
 
@@ -800,6 +822,7 @@ def builders(entity: Entity) -> dict[str, Any]:
         "first": sample(entity, "first", ".create", lambda name, _: name),
         "second": sample(entity, "second", ".create", kept_by(variable), kept=variable),
         "shown": sample(entity, "first", "Data", lambda _, other: shown(other)),
+        "exampled": sample(entity, "first", "Data", first_of, is_alone=True),
         "reshown": sample(entity, "other", "Data", kept_by("one"), kept="one"),
     }
 
@@ -898,8 +921,12 @@ def sample(
     key: Callable[[str, Entity], str],
     kept: str = "",
     path: str = "",
+    is_alone: bool = False,
 ) -> str:
-    """Write the arguments that make one, or change the one that is `kept`."""
+    """Write the arguments that make one, or change the one that is `kept`.
+
+    One that `is_alone` needs no values that others of its kind do not have.
+    """
     arguments: list[str] = []
     last = "other" if made == "Data" else "second"
     for field in entity["state"]:
@@ -914,14 +941,16 @@ def sample(
         elif field["kind"] == "children":
             child = field["child"]
             inner = f"{attribute}[0]." if kept else f"{field['singular']}_"
-            rows = [
-                f"{child['name']}{made}({sample(child, row, made, key, kept, inner)})"
+            values = [
+                sample(child, row, made, key, kept, inner, is_alone)
                 for row in ([which] if kept else ["first", last])
             ]
+            rows = [f"{child['name']}{made}({value})" for value in values]
             comma = "," if len(rows) == 1 else ""
             arguments.append(f"{attribute}=({', '.join(rows)}{comma})")
         else:
-            value = field["fresh"] or field.get(which) or field["second"]
+            fresh = "" if is_alone else field["fresh"]
+            value = fresh or field.get(which) or field["second"]
             arguments.append(f"{attribute}={value}")
     return ", ".join(arguments)
 
@@ -929,6 +958,11 @@ def sample(
 def kept_by(variable: str) -> Callable[[str, Entity], str]:
     """Take an identity from what is kept in this variable."""
     return lambda path, _: f"{variable}.{path}"
+
+
+def first_of(_path: str, entity: Entity) -> str:
+    """Take the identity that the first one of all is given."""
+    return f"{entity['name']}Id(1)"
 
 
 def shown(entity: Entity) -> str:
@@ -1200,7 +1234,7 @@ def _broken(line: str, start: int, end: int) -> list[str]:
         return [head, *parts, indent + tail]
     parts = [part for part in _split(body) if part]
     is_definition = line.lstrip().startswith(("def ", "async def "))
-    is_call = is_definition or re.search(r"\w$", line[:start]) is not None
+    is_call = is_definition or re.search(r"[\w\])]$", line[:start]) is not None
     comma = "," if is_definition and len(parts) == 1 else ""
     end_lines = [indent + tail]
     if is_definition and width(indent + tail) > WIDTH:
@@ -1321,10 +1355,14 @@ def report(model: dict[str, Any], files: int, tests: int) -> str:
     folder = project.relative_to(shell) if inside else project
     commands = {
         f"cd {folder}": "",
+        "uv lock": "the versions of all that it stands on",
         f'git init && git add -A && git commit -m "Generate {model["slug"]}"': "",
         "uv run pytest": f"{tests} tests, on a PostgreSQL that starts by itself",
         "uv run python -m dev.demo": "every use case at work",
     }
+    if model["api"] == "fastapi":
+        commands[f"uv run {model['slug']} dev"] = "HTTP, with documentation to try it"
+    width = max(len(command) for command in commands if commands[command])
     return "\n".join(
         [
             "",
@@ -1334,7 +1372,7 @@ def report(model: dict[str, Any], files: int, tests: int) -> str:
             "",
             "What remains:",
             *(
-                f"  {command:<26}  # {purpose}" if purpose else f"  {command}"
+                f"  {command:<{width}}  # {purpose}" if purpose else f"  {command}"
                 for command, purpose in commands.items()
             ),
         ]

