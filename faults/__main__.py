@@ -24,7 +24,12 @@ ENTITIES = (
     "Transfer(key: UUID unique, source: Account, target: Account, amount: int), "
     "Label(name: str unique), "
     "Statement(account: Account, day: date, note: str?, labels: [Label], "
-    "lines: [StatementLine(text, amount: int)])"
+    "lines: [StatementLine(text, amount: int)]), "
+    "Specimen(a: str?, b: str(3)?, c: text?, d: int?, e: bigint?, f: float?, g: bool?, "
+    "h: Decimal?, i: Decimal(12,2)?, j: date?, k: datetime?, m: time?, n: timedelta?, "
+    "o: UUID?, p: bytes?, q: json?, r: Email?, s: Url?, t: enum(open, paid)?, "
+    "u: [str]?, v: [int]?, w: [float]?, x: [Decimal(12,2)]?, y: [datetime]?, "
+    "z: [bytes]?)"
 )
 
 
@@ -65,7 +70,7 @@ def bake(folder: Path) -> Path:
     command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input"]
     command += ["--output-dir", str(folder), "project_name=Ledger"]
     done = subprocess.run(
-        [*command, f"entities={ENTITIES}"],
+        [*command, f"entities={ENTITIES}", "api=fastapi"],
         capture_output=True,
         check=False,
         cwd=folder,

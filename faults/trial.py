@@ -28,6 +28,7 @@ RESTART = 10.0  # seconds that the server may be away
 Wrapper: TypeAlias = Callable[[Awaitable[None]], Awaitable[None]]
 TEMPLATE = "template_of_trials"
 DEFAULTS: dict[str, Any] = {
+    "environment": "development",
     "database_pool_size": 6,
     "database_max_overflow": 0,
     "database_pool_timeout": 5,

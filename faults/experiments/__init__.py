@@ -8,8 +8,11 @@ from faults.experiments import (
     contention,
     crashes,
     errors,
+    inputs,
+    migrations,
     network,
     reads,
+    requests,
     sharing,
 )
 from faults.report import Seen
@@ -74,8 +77,24 @@ EXPERIMENTS = [
         *("way to a connection unwatched", network.cut_unnoticed),
     ),
     Experiment(
+        *("S12", "commits over HTTP", requests.commit),
+        *("commit after a yield", requests.commit_after_the_answer),
+    ),
+    Experiment(
+        *("S13", "hostile bodies", inputs.send),
+        *("lax JSON, no translation", inputs.send_loosely),
+    ),
+    Experiment(
         *("S14", "errors by SQLSTATE", errors.translate),
         *("listeners off", errors.translate_nothing),
+    ),
+    Experiment(
+        *("S15", "migrations at once", migrations.migrate),
+        *("a lock for each", migrations.migrate_unlocked),
+    ),
+    Experiment(
+        *("S16", "SIGTERM under load", requests.stop),
+        *("SIGKILL", requests.stop_at_once),
     ),
     Experiment(
         *("S17", "soft delete", reads.hide),

@@ -17,6 +17,7 @@ from ledger.infrastructure.mappers.statement import to_model
 from ledger.infrastructure.models.account import AccountModel
 from ledger.infrastructure.models.base import Base, SoftDeleteMixin
 from ledger.infrastructure.models.label import LabelModel
+from ledger.infrastructure.models.specimen import SpecimenModel
 from ledger.infrastructure.models.statement import StatementLineModel, StatementModel
 from ledger.infrastructure.models.transfer import TransferModel
 from ledger.infrastructure.repositories.account import SqlAlchemyAccountRepository
@@ -191,10 +192,11 @@ async def _read_everything(trial: Trial) -> None:
         transfer = TransferModel(
             key=uuid.uuid4(), source_id=account.id, target_id=account.id, amount=1
         )
-        session.add_all([statement, transfer])
+        specimen = SpecimenModel()
+        session.add_all([statement, transfer, specimen])
         await session.flush()
 
-        models = [account, label, statement, transfer, *lines]
+        models = [account, label, specimen, statement, transfer, *lines]
         known = {mapper.class_ for mapper in Base.registry.mappers}
         unread = known - {type(model) for model in models}
         trial.seen.expect(not unread, f"nobody reads {unread}")

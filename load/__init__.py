@@ -1,0 +1,1 @@
+"""How fast a generated service is, beside one that is written by hand."""
