@@ -3,6 +3,7 @@
 python3 run.py demo     generate a service and watch it work
 python3 run.py test     run the tests
 python3 run.py faults   break what a generated service stands on, and count what is lost
+python3 run.py load     measure a generated service beside one written by hand
 python3 run.py mutants  plant bugs in a generated service, and see its tests find them
 python3 run.py check    format, lint and types; changes nothing
 python3 run.py fix      format, and mend what can be mended
@@ -19,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
 SERVICE = str(BUILD / "order-service")  # as the default answers call it
+GENERATE = ["uvx", "cookiecutter", str(ROOT), "--no-input"]
+AT_ONCE = ["--numprocesses=auto", "--dist=loadgroup"]
 WINDOWS = os.name == "nt"
 
 
@@ -26,11 +29,12 @@ def main(verb: str = "", *arguments: str) -> int:
     """Run one verb; return its exit code."""
     commands = {
         "demo": [
-            ["uvx", "cookiecutter", str(ROOT), "--no-input", "-o", str(BUILD)],
+            [*GENERATE, "-o", str(BUILD), "api=fastapi"],
             ["uv", "run", "--directory", SERVICE, "python", "-m", "dev.demo"],
         ],
-        "test": [["uv", "run", "pytest", *arguments]],
+        "test": [["uv", "run", "pytest", *AT_ONCE, *arguments]],
         "faults": [["uv", "run", "python", "-m", "faults", *arguments]],
+        "load": [["uv", "run", "python", "-m", "load", *arguments]],
         "mutants": [["uv", "run", "python", "-m", "tests.mutants", *arguments]],
         "check": [
             ["uv", "run", "ruff", "format", "--check"],

@@ -113,7 +113,7 @@ APPLICATION = [
     Mutant("whatever failed is tried again", "application/retries.py",
            "except TransactionConflict:", "except Exception:"),
     Mutant("nobody waits before the next attempt", "application/retries.py",
-           "random.uniform(0, longest_wait)", "0"),
+           "JITTER.uniform(0, longest_wait)", "0"),
     Mutant("a page may be ten times as long", "application/messages/base.py",
            "le=100", "le=1000", after="class PageQuery"),
     Mutant("a slice may be empty", "application/messages/base.py",
@@ -298,7 +298,7 @@ SESSIONS = [
     Mutant("who reads may write", "infrastructure/unit_of_work.py",
            '{"postgresql_readonly": True} if self._read_only else {}', "{}"),
     Mutant("a missing server is no error of ours", "infrastructure/unit_of_work.py",
-           "with reaching(engine):", "if engine:"),
+           "with reaching(self._session.get_bind().engine.url):", "if engine:"),
     Mutant("a commit only flushes", "infrastructure/unit_of_work.py",
            "await self._session.commit()", "await self._session.flush()"),
     Mutant("a lost commit is unavailable", "infrastructure/unit_of_work.py",
@@ -346,13 +346,42 @@ CONNECTIONS = [
            'arguments |= {"statement_cache_size": 0, '
            '"prepared_statement_cache_size": 0}', "pass"),
     Mutant("migrations are not committed", "infrastructure/database.py",
-           "engine.begin()", "engine.connect()"),
+           "reach(engine) as connection, connection.begin()",
+           "reach(engine) as connection"),
+    Mutant("migrations do not wait for each other", "infrastructure/database.py",
+           "await connection.execute(select(func.pg_advisory_xact_lock(LOCK)))",
+           "pass"),
+    Mutant("the end of a wait is no error of ours", "infrastructure/database.py",
+           "with reaching(engine.url):", "if engine:", after="async def connect("),
+    Mutant("a check without a server is no error of ours",
+           "infrastructure/database.py",
+           "with reaching(engine.url):", "if engine:", after="async def reach("),
+    Mutant("a newer schema is unknown", "infrastructure/schema.py",
+           "if not known.issuperset(applied):", "if False:"),
+    Mutant("a newer schema is brought up to date", "infrastructure/schema.py",
+           "if missing:", "if True:"),
     Mutant("migrations have a limit of time", "infrastructure/database.py",
            "connect_args=_to_connect(settings)",
            "connect_args={**_to_connect(settings), 'server_settings': "
            "{'statement_timeout': '30s'}}"),
     Mutant("a wrong setting shows the password", "settings.py",
            "hide_input_in_errors=True", "hide_input_in_errors=False"),
+    Mutant("any password will do", "settings.py",
+           'if self.environment == "production":', "if False:"),
+    Mutant("nobody is in production", "settings.py",
+           '] = "production"', '] = "development"'),
+    Mutant("a known password may be quoted", "settings.py",
+           'unquote(parts.password or "")', '(parts.password or "")'),
+    Mutant("a known password may be in capitals", "settings.py",
+           "password.lower() not in", "password not in"),
+    Mutant("a password may be the user's name", "settings.py",
+           "*KNOWN_PASSWORDS, *names", "*KNOWN_PASSWORDS"),
+    Mutant("a password among the options is not seen", "settings.py",
+           'options.get("password") or ', ""),
+    Mutant("a password beside the URL is not seen", "settings.py",
+           'os.environ.get("PGPASSWORD", "")', '""'),
+    Mutant("whatever is missing is a URL", "settings.py",
+           'elif name == "DATABASE_URL":', "elif name:"),
 ]
 FAILURES = [
     Mutant("an error is not translated", "infrastructure/failures.py",
@@ -368,7 +397,7 @@ FAILURES = [
     Mutant("a changed schema is a fault of the code", "infrastructure/failures.py",
            "isinstance(driver, asyncpg.InvalidCachedStatementError)", "False"),
     Mutant("a password among the options is shown", "infrastructure/failures.py",
-           'engine.url.difference_update_query(["password"])', "engine.url"),
+           'url.difference_update_query(["password"])', "url"),
     Mutant("a lost transaction is used again", "infrastructure/failures.py",
            "driver.is_closed() or driver.is_in_transaction()", "driver.is_closed()"),
     Mutant("a closed connection is used again", "infrastructure/failures.py",
@@ -421,8 +450,110 @@ CONTAINER = [
     Mutant("a missing migration is no failure", "entrypoints/cli.py",
            "return 1", "return 0", after="if missing:"),
 ]
+HTTP = [
+    Mutant("an update does not ask what was seen", "application/order.py",
+           "expect_version(order, version)", "pass", after="async def update("),
+    Mutant("a deletion does not ask what was seen", "application/order.py",
+           "expect_version(order, version)", "pass", after="async def delete("),
+    Mutant("any version is the one that was seen", "application/versions.py",
+           "if seen not in (None, entity.version):", "if seen == 0:"),
+    Mutant("whatever is now is no version", "application/versions.py",
+           "seen not in (None, entity.version)", "seen != entity.version"),
+    Mutant("a route updates whatever there is", "entrypoints/http/routes/order.py",
+           "command, version=seen)", "command)"),
+    Mutant("what was created has no ETag", "entrypoints/http/routes/order.py",
+           'response.headers["ETag"] = etag(created.version)', "pass"),
+    Mutant("an update tells the old ETag", "entrypoints/http/routes/order.py",
+           "etag(updated.version)", "etag(updated.version - 1)"),
+    Mutant("a creation is a 200", "entrypoints/http/routes/order.py",
+           ", status_code=201", ""),
+    Mutant("the location is that of all", "entrypoints/http/routes/order.py",
+           'f"{request.url.path}/{created.id}"', "request.url.path"),
+    Mutant("the next page begins too early", "entrypoints/http/routes/order.py",
+           "after=last,", "after=last - 1,"),
+    Mutant("nothing found is an empty answer", "entrypoints/http/routes/customer.py",
+           'raise NotFound("no customer has this email")',
+           'raise ValueError("no customer has this email")'),
+    Mutant("unknown parameters are passed over", "entrypoints/http/routes/base.py",
+           "if name not in known", "if False"),
+    Mutant("repeated parameters are passed over", "entrypoints/http/routes/base.py",
+           "given.count(name) > 1", "given.count(name) > 2"),
+    Mutant("a body may say that it is text", "entrypoints/http/routes/base.py",
+           "if self.body_field and not", "if False and not"),
+    Mutant("a text is taken for a number", "entrypoints/http/bodies.py",
+           "model_validate_json(body, strict=True)", "model_validate_json(body)"),
+    Mutant("a number loses its last digits", "entrypoints/http/bodies.py",
+           "if not is_kept:", "if False:"),
+    Mutant("of a name that stands twice the last counts", "entrypoints/http/bodies.py",
+           "object_pairs_hook=_once,", ""),
+    Mutant("a set may have the same twice", "entrypoints/http/bodies.py",
+           "if len(given) > len(made):", "if False:"),
+    Mutant("a time loses what is below a microsecond", "entrypoints/http/bodies.py",
+           "if NO_TIME.search(given):", "if False:"),
+    Mutant("children are not compared", "entrypoints/http/bodies.py",
+           "_refuse_changed(item, other)", "pass"),
+    Mutant("a change needs no If-Match", "entrypoints/http/routes/base.py",
+           "if if_match is None:", 'if if_match == "":'),
+    Mutant("a strange If-Match matches", "entrypoints/http/routes/base.py",
+           'raise HTTPException(412, "If-Match has no ETag of this service.")',
+           "return None"),
+    Mutant("a page before the first", "entrypoints/http/routes/base.py",
+           "max(page.offset - page.limit, 0)", "page.offset - page.limit"),
+    Mutant("the last page has a next one", "entrypoints/http/routes/base.py",
+           "if after < page.total:", "if after <= page.total:"),
+    Mutant("what is not found is a bad request", "entrypoints/http/problems.py",
+           "HTTPStatus.NOT_FOUND", "HTTPStatus.BAD_REQUEST"),
+    Mutant("an unknown commit may be tried again", "entrypoints/http/problems.py",
+           "HTTPStatus.INTERNAL_SERVER_ERROR", "HTTPStatus.SERVICE_UNAVAILABLE",
+           after="    Meaning(\n        CommitUnknown,"),
+    Mutant("a failure tells its message", "entrypoints/http/problems.py",
+           "if not detail:", "if True:"),
+    Mutant("a failure is not logged", "entrypoints/http/problems.py",
+           'log.error("failed", exc_info=error)', "pass"),
+    Mutant("nobody says when to try again", "entrypoints/http/problems.py",
+           'if status == 503', "if status == 0"),
+    Mutant("a request keeps any name", "entrypoints/http/edge.py",
+           "REQUEST_ID.fullmatch(given)", "given"),
+    Mutant("the headers against guessing are gone", "entrypoints/http/edge.py",
+           '"X-Content-Type-Options": "nosniff",', ""),
+    Mutant("a body may be of any size", "entrypoints/http/edge.py",
+           "if size > most:", "if size < 0:"),
+    Mutant("a body may take for ever", "entrypoints/http/edge.py",
+           "asyncio.timeout_at(deadline)", "asyncio.timeout_at(None)"),
+    Mutant("the log tells the path", "entrypoints/http/edge.py",
+           'getattr(', 'scope["path"] or getattr('),
+    Mutant("an answer is begun twice", "entrypoints/http/edge.py",
+           "if status:", "if False:"),
+    Mutant("errors are logged with their messages", "entrypoints/http/logs.py",
+           '{"error": type(error).__name__,', '{"error": repr(error),'),
+    Mutant("a terminal is shown JSON", "entrypoints/http/logs.py",
+           "if sys.stderr.isatty()", "if False"),
+    Mutant("a missing migration is ready", "entrypoints/http/health.py",
+           "if missing:", "if False:"),
+    Mutant("a silent database is waited for", "entrypoints/http/health.py",
+           "asyncio.timeout(LONGEST_WAIT)", "asyncio.timeout(None)"),
+    Mutant("the page may run any script", "entrypoints/http/docs.py",
+           "script-src 'self' 'sha256-{digest}'", "script-src 'self' 'unsafe-inline'"),
+    Mutant("every origin may call", "entrypoints/http/app.py",
+           "allow_origins=settings.http_cors_origins", 'allow_origins=["*"]'),
+    Mutant("operations have the same name", "entrypoints/http/description.py",
+           "{route.endpoint.__module__.rpartition('.')[2]}_", ""),
+    Mutant("statements are not traced", "entrypoints/http/app.py",
+           "trace_statements(container)", "pass"),
+    Mutant("problems are not documented", "entrypoints/http/description.py",
+           'operation["responses"]["default"] = failed', "pass"),
+    Mutant("a port that is taken is a traceback", "entrypoints/http/server.py",
+           "    find_port(settings)\n    configure_logs()", "    configure_logs()"),
+    Mutant("the query is in the traces", "entrypoints/http/edge.py",
+           '"url.query", "REDACTED"', '"url.kind", "REDACTED"'),
+    Mutant("a search is one that is called so", "entrypoints/http/routes/base.py",
+           'value.startswith("by-")', "False"),
+    Mutant("what was begun is not finished", "entrypoints/http/server.py",
+           "timeout_graceful_shutdown=settings.http_shutdown_timeout",
+           "timeout_graceful_shutdown=0"),
+]
 # fmt: on
-MUTANTS = [
+WITHOUT_HTTP = [  # whose suite is quicker
     *DOMAIN,
     *APPLICATION,
     *MAPPERS,
@@ -433,6 +564,7 @@ MUTANTS = [
     *FAILURES,
     *CONTAINER,
 ]
+MUTANTS = [*WITHOUT_HTTP, *HTTP]
 
 
 def planted(service: Path, mutant: Mutant) -> tuple[str, int]:
@@ -537,7 +669,7 @@ def row(*cells: str) -> str:
 
 
 @contextlib.contextmanager
-def a_service() -> Iterator[tuple[Path, str]]:
+def a_service(api: str) -> Iterator[tuple[Path, str]]:
     """Generate the service; give its folder, and the server for its suites."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         home = Path(folder)
@@ -547,29 +679,21 @@ def a_service() -> Iterator[tuple[Path, str]]:
         )
         os.environ["COOKIECUTTER_CONFIG"] = str(config)
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the copies are to share it
-        service = bake(
-            home / "service", project_name="Order Service", entities=ENTITIES
-        )
+        service = bake(home / "service", entities=ENTITIES, api=api)
         with module_at(service / "dev/postgres.py").postgres() as server:
             yield service, server
 
 
-def main(*words: str) -> int:
-    """Plant what was asked for; return the exit code."""
-    if words == ("--list",):
-        print("\n".join(mutant.name for mutant in MUTANTS))
-        return 0
-    for word in words:
-        if not any(word in mutant.name for mutant in MUTANTS):
-            print(f"no bug is called {word}\n\n{__doc__}", file=sys.stderr)
-            return 2
+def plant_in(api: str, group: Sequence[Mutant], words: Sequence[str]) -> int:
+    """Plant those of a group that were asked for; return the exit code."""
     mutants = [
         mutant
-        for mutant in MUTANTS
+        for mutant in group
         if not words or any(word in mutant.name for word in words)
     ]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clean up
-    with a_service() as (service, server):
+    if not mutants:
+        return 0
+    with a_service(api) as (service, server):
         outdated: list[str] = []
         for mutant in mutants:
             try:
@@ -581,6 +705,20 @@ def main(*words: str) -> int:
             return 1
         found = asyncio.run(plant_all(mutants, service, server))
     return 0 if found == len(mutants) else 1
+
+
+def main(*words: str) -> int:
+    """Plant what was asked for; return the exit code."""
+    if words == ("--list",):
+        print("\n".join(mutant.name for mutant in MUTANTS))
+        return 0
+    for word in words:
+        if not any(word in mutant.name for mutant in MUTANTS):
+            print(f"no bug is called {word}\n\n{__doc__}", file=sys.stderr)
+            return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clean up
+    groups = {"none": WITHOUT_HTTP, "fastapi": HTTP}
+    return max([plant_in(api, group, words) for api, group in groups.items()])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ ANSWERS = {
     "project_name": "Tea Shop",
     "project_slug": "tea-shop",
     "package_name": "tea_shop",
+    "api": "none",
     "entities": "Tea",
 }
 
@@ -114,13 +115,14 @@ def test_the_questions_can_be_answered_in_a_terminal(tmp_path: Path) -> None:
         timeout=30,
     )
     for question, answer in (
-        (r"\[1/4\] What is the service called\? .*Order Service", "O'Brien's \"Tea\""),
-        (r"\[2/4\] Its folder and distribution .*o-brien-s-tea", ""),
-        (r"\[3/4\] Its Python package .*o_brien_s_tea", "tea"),
+        (r"\[1/5\] What is the service called\? .*Order Service", "O'Brien's \"Tea\""),
+        (r"\[2/5\] Its folder and distribution .*o-brien-s-tea", ""),
+        (r"\[3/5\] Its Python package .*o_brien_s_tea", "tea"),
         (
-            r"\[4/4\] Its entities, each alone or with its fields .*\]\)\)",
+            r"\[4/5\] Its entities, each alone or with its fields .*\]\)\)",
             "Tea, {{ 7 }}",
         ),
+        (r"(?s)\[5/5\] How is it driven, .*over HTTP, by FastAPI.*\[1/2\]", "2"),
     ):
         child.expect(question)
         child.sendline(answer)
@@ -143,8 +145,8 @@ def test_the_defaults_can_be_taken_in_a_terminal(tmp_path: Path) -> None:
         env=os.environ | {"TERM": "dumb"},
         timeout=30,
     )
-    for number in range(1, 5):
-        child.expect(rf"\[{number}/4\]")
+    for number in range(1, 6):
+        child.expect(rf"\[{number}/5\]")
         child.sendline("")
     child.expect("Created order-service: 2 entities")
     child.expect(pexpect.EOF)

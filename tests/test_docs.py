@@ -13,6 +13,8 @@ README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 
 TEA_AND_CUP = "Tea(name unique, price: Decimal(6,2)), Cup(tea: Tea?, litres: float)"
 
+TEA_SHOP = {"project_name": "Tea Shop", "entities": TEA_AND_CUP, "api": "fastapi"}
+
 
 def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -21,15 +23,13 @@ def blocks(text: str, language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def tea_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The service that README shows."""
-    return bake(
-        tmp_path_factory.mktemp("docs"), project_name="Tea Shop", entities=TEA_AND_CUP
-    )
+    return bake(tmp_path_factory.mktemp("docs"), **TEA_SHOP)
 
 
 def test_the_readme_shows_the_dialogue_as_it_is(tmp_path: Path) -> None:
     shown = blocks(README, "text")[0]
 
-    done = generate(tmp_path, project_name="Tea Shop", entities=TEA_AND_CUP)
+    done = generate(tmp_path, **TEA_SHOP)
 
     assert shown.partition("\n\n")[2].strip() == done.out.strip()
 
@@ -66,7 +66,7 @@ def test_the_readme_shows_the_tree_as_it_is(tea_shop: Path) -> None:
             assert path.exists(), path
             above[depth + 1 :] = [path]
             shown += 1
-    assert shown == 18
+    assert shown == 22
 
 
 def test_the_commands_of_the_documents_are_those_of_run_py() -> None:
@@ -74,7 +74,7 @@ def test_the_commands_of_the_documents_are_those_of_run_py() -> None:
     documents = README + (TEMPLATE / "CONTRIBUTING.md").read_text(encoding="utf-8")
     verbs = set(re.findall(r"run\.py (\w+)", documents))
 
-    assert verbs == {"install", "fix", "check", "test", "demo", "faults", "mutants"}
+    assert verbs == set("install fix check test demo faults mutants load".split())
     for verb in verbs:
         assert f"run.py {verb} " in known
 
@@ -93,7 +93,7 @@ def test_every_file_that_a_generated_readme_names_is_there(tea_shop: Path) -> No
     )
     package = tea_shop / "src/tea_shop"
 
-    assert len(named) == 12
+    assert len(named) == 14
     for name in named:
         assert (tea_shop / name).exists() or (package / name).exists(), name
 
@@ -139,10 +139,13 @@ def test_every_error_is_in_the_readme_of_the_service(tea_shop: Path) -> None:
 
 def test_every_setting_is_in_the_example(tea_shop: Path) -> None:
     example = (tea_shop / ".env.example").read_text()
-    settings = (tea_shop / "src/tea_shop/settings.py").read_text()
+    package = tea_shop / "src/tea_shop"
+    settings = (package / "settings.py").read_text()
+    settings += (package / "entrypoints/http/settings.py").read_text()
 
-    fields = re.findall(r"^    (database_\w+):", settings, re.MULTILINE)
-    assert len(fields) == 11
+    named = r"^    ((?:database|http)_\w+|environment): "
+    fields = re.findall(named, settings, re.MULTILINE)
+    assert len(fields) == 20
     for field in fields:
         assert f"{field.upper()}=" in example
 
@@ -161,3 +164,8 @@ def test_the_command_of_the_service_is_installed_under_its_slug(tea_shop: Path) 
         PYTHONPATH="src",
     )
     assert "usage: tea-shop" in done.out
+    readme = (tea_shop / "README.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^uv run tea-shop +(\w+)", readme, re.MULTILINE))
+    assert told == {"check", "migrate", "serve", "dev"}
+    for command in told:
+        assert f"\n    {command} " in done.out

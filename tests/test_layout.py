@@ -27,6 +27,7 @@ STATEMENTS = [
     f"async def {LONG}(one: {LONG}) -> {LONG}[{LONG}]: ...",
     f"class {LONG}({LONG}[{LONG}], {LONGER}): ...",
     f"{LONGER}: {LONGER}Repository",
+    f'x = {LONG}["{LONG}"]["{LONGER}"]',
     f"    x = {LONG}(f({LONG}, {LONG}), g({LONG}, {LONG}))",
 ]
 

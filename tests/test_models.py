@@ -60,6 +60,8 @@ def drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
 
 # A model is drawn as tokens, which some layout makes an answer of.
 
+pytestmark = pytest.mark.xdist_group("models")  # which take long to draw
+
 NOUNS = (
     "address any branch case category class command count customer data date datetime"
     " document email end entity error event field file filter format group hash http"
@@ -354,10 +356,14 @@ def test_the_layout_of_an_answer_means_nothing(
 
 # Any model makes a service that passes its checks.
 
-NAMES = {"project_name": "Shop", "project_slug": "shop", "package_name": "shop"}
+NAMES = {
+    "project_name": "Shop",
+    "project_slug": "shop",
+    "package_name": "shop",
+}
 
 
-def made(folder: Path, answer: str) -> Path:
+def made(folder: Path, answer: str, api: str = "none") -> Path:
     """Do what cookiecutter does with a good answer, without its processes."""
     folder.mkdir(parents=True)
     (folder / "answer.txt").write_text(answer, encoding="utf-8", newline="")
@@ -366,7 +372,9 @@ def made(folder: Path, answer: str) -> Path:
         contextlib.redirect_stdout(io.StringIO()),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(pre, "ANSWERS", json.dumps(NAMES | {"entities": answer}))
+        patch.setattr(
+            pre, "ANSWERS", json.dumps(NAMES | {"entities": answer, "api": api})
+        )
         pre.main()
         template = TEMPLATE / "{{cookiecutter.project_slug}}"
         shutil.copytree(template, ".", copy_function=shutil.copy, dirs_exist_ok=True)
@@ -396,9 +404,9 @@ def mypy(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_what_is_made_here_is_what_cookiecutter_makes(tmp_path: Path) -> None:
-    here = made(tmp_path / "shop", NASTY)
+    here = made(tmp_path / "shop", NASTY, "fastapi")
 
-    theirs = bake(tmp_path / "theirs", entities=NASTY, **NAMES)
+    theirs = bake(tmp_path / "theirs", entities=NASTY, api="fastapi", **NAMES)
     (here / "answer.txt").unlink()
     assert texts(here) == texts(theirs)
 
@@ -486,7 +494,7 @@ Person/people(
 
 @pytest.fixture(scope="module")
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(tmp_path_factory.mktemp("nasty") / "shop", NASTY)
+    return made(tmp_path_factory.mktemp("nasty") / "shop", NASTY, "fastapi")
 
 
 @pytest.mark.parametrize(
