@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
 SERVICE = str(BUILD / "order-service")  # as the default answers call it
-GENERATE = ["uvx", "cookiecutter", str(ROOT), "--no-input"]
+ANSWERS = ["--no-input", "api=fastapi"]
 AT_ONCE = ["--numprocesses=auto", "--dist=loadgroup"]
 WINDOWS = os.name == "nt"
 
@@ -29,7 +29,7 @@ def main(verb: str = "", *arguments: str) -> int:
     """Run one verb; return its exit code."""
     commands = {
         "demo": [
-            [*GENERATE, "-o", str(BUILD), "api=fastapi"],
+            ["uvx", "cookiecutter", str(ROOT), "-o", str(BUILD), *ANSWERS],
             ["uv", "run", "--directory", SERVICE, "python", "-m", "dev.demo"],
         ],
         "test": [["uv", "run", "pytest", *AT_ONCE, *arguments]],

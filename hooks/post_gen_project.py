@@ -35,15 +35,22 @@ def main() -> None:
     files = copied_since(MODEL)
     for template in [path for path in files if path.suffix == ".jinja"]:
         files.remove(template)
-        if model["api"] == "fastapi" or not OF_HTTP.match(template.as_posix()):
+        if model["api"] == "none" and OF_HTTP.match(template.as_posix()):
+            leave_out(template)
+        else:
             files += render(template, model)
-        template.unlink()
-        for folder in template.parents:
-            with suppress(OSError):  # others are in it
-                folder.rmdir()
+            template.unlink()
     MODEL.unlink()
     tests = [path for path in files if path.name.startswith("test_")]
     print(report(model, len(files), sum(map(count_tests, tests))))
+
+
+def leave_out(template: Path) -> None:
+    """Delete a template, and the folders in which nothing else is."""
+    template.unlink()
+    for folder in template.parents:
+        with suppress(OSError):  # something else is in it
+            folder.rmdir()
 
 
 def copied_since(start: Path) -> list[Path]:
