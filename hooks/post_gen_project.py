@@ -1,8 +1,9 @@
 """Renders the files that end in `.jinja`, and says what was made.
 
-A file with `__entity__` or `__migration__` in its name is rendered once for each
-entity, any other once with all of them. What cookiecutter renders itself is the names
-of folders; the text of every file is either copied or made here.
+A file with `__entity__` in its name is rendered once for each entity, one with
+`__migration__` once for each change of the schema, any other once with all of them.
+What cookiecutter renders itself is the names of folders; the text of every file is
+either copied or made here.
 """
 
 import ast
@@ -10,6 +11,7 @@ import gc
 import json
 import os
 import re
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -20,6 +22,11 @@ from unicodedata import combining, east_asian_width
 from jinja2 import Environment, StrictUndefined, Template
 
 MODEL = Path(".cookiecutter-model.json")  # from pre_gen_project
+RECORD = Path(".cruft.json")
+PARTS = (  # of the template: what services are made from
+    *("cookiecutter.json", ":(glob)*.py", ":(glob)hooks/*.py"),
+    ":(glob)*cookiecutter.project_slug*/**",
+)
 WIDTH = 88
 IDENTITY = "gt=0, lt=2**63"  # what PostgreSQL takes as one
 OF_HTTP = re.compile(  # the templates that `api` = `none` leaves out
@@ -41,6 +48,7 @@ def main() -> None:
             files += render(template, model)
             template.unlink()
     MODEL.unlink()
+    files += record(model["answers"])
     tests = [path for path in files if path.name.startswith("test_")]
     print(report(model, len(files), sum(map(count_tests, tests))))
 
@@ -69,12 +77,14 @@ def render(template: Path, model: dict[str, Any]) -> list[Path]:
     files: list[Path] = []
     target = str(template.with_suffix(""))
     source = JINJA.from_string(template.read_text(encoding="utf-8"))
-    if "__entity__" in target or "__migration__" in target:
+    if "__entity__" in target:
         for entity in model["entities"]:
-            migration = f"{entity['revision']}_create_{entity['snake']}"
             path = target.replace("__entity__", entity["module"])
-            path = path.replace("__migration__", migration)
             files += write(Path(path), source, model | {"entity": entity})
+    elif "__migration__" in target:
+        for change in model["changes"]:
+            path = target.replace("__migration__", change["file"])
+            files += write(Path(path), source, model | change)
     else:
         files += write(Path(target), source, model)
     return files
@@ -336,32 +346,27 @@ def survey(model: dict[str, Any]) -> None:
     entities = {entity["name"]: entity for entity in model["entities"]}
     fields = [field for entity in entities.values() for field in every_field(entity)]
     kinds = {field["kind"] for field in fields}
-    uniques = [field for field in fields if field["unique"]]
     types = {field["type"] for field in fields}
     model |= {
         "value_objects": sorted(types & {"Email", "Url"}),
-        "has_references": "reference" in kinds,
-        "has_relations": bool(kinds & {"reference", "many"}),
-        "has_uniques": bool(uniques),
-        "has_finders": any(field["kind"] != "reference" for field in uniques),
         "has_enums": "enum" in kinds,
     }
     in_base64 = ', ser_json_bytes="base64", val_json_bytes="base64"'
     model["bytes_config"] = in_base64 if "bytes" in types else ""
-    for rank, entity in enumerate(in_order(model["entities"]), start=1):
-        entity |= {
-            "rank": rank,
-            "revision": f"{rank:04}",
-            "down_revision": f"{rank - 1:04}" if rank > 1 else None,
-            "incoming": [],
-            "incoming_manys": [],
-        }
+    ordered = in_order(model["entities"])
+    for rank, entity in enumerate(ordered, start=1):
+        entity |= {"rank": rank, "incoming": [], "incoming_manys": []}
     for entity in entities.values():
         for child in (field["child"] for field in entity["fields"] if field["child"]):
             describe(child, entity, entities)
         describe(entity, entity, entities)
     for entity in entities.values():
         relate(entity)
+    model |= {
+        "example": ordered[0],
+        "by_need": by_need(ordered),
+        "changes": changes(ordered),
+    }
     checks = " ".join(check for field in fields for check in field.get("checks", ()))
     model["checks"] = set(re.findall(r"check_\w+", checks))
 
@@ -375,29 +380,33 @@ def every_field(entity: Entity) -> Iterator[Field]:
 
 
 def in_order(entities: list[Entity]) -> list[Entity]:
-    """Put each entity after those that it refers to.
+    """Go from step to step, and put each entity after those that it refers to.
 
     Where that goes round in a circle, one that may be None refers to a later entity.
+    What an entity was given in a later step moves nothing: its table was there.
     """
     ordered: list[Entity] = []
-    waiting = {entity["name"]: entity for entity in entities}
-    needed = {
-        name: [
-            {
-                field["target"]
-                for field in every_field(entity)
-                if field["kind"] == "reference" and (optional or not field["optional"])
-            }
-            - {name}
-            for optional in (True, False)
-        ]
-        for name, entity in waiting.items()
-    }
-    while waiting:
-        left = waiting.keys()
-        free = [name for name in left if not needed[name][0] & left]
-        free = free or [name for name in left if not needed[name][1] & left]
-        ordered.append(waiting.pop(free[0]))
+    for step in sorted({entity["step"] for entity in entities}):
+        waiting = {one["name"]: one for one in entities if one["step"] == step}
+        needed = {
+            name: [
+                {
+                    field["target"]
+                    for field in every_field(entity)
+                    if field["kind"] == "reference"
+                    and field["step"] == step
+                    and (optional or not field["optional"])
+                }
+                - {name}
+                for optional in (True, False)
+            ]
+            for name, entity in waiting.items()
+        }
+        while waiting:
+            left = waiting.keys()
+            free = [name for name in left if not needed[name][0] & left]
+            free = free or [name for name in left if not needed[name][1] & left]
+            ordered.append(waiting.pop(free[0]))
     return ordered
 
 
@@ -413,7 +422,6 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         "state": state,
         "parameters": ", ".join(f["parameter"] + f["equals"] for f in state),
         "required": ", ".join(f["parameter"] for f in state),
-        "arguments": ", ".join("{0}={0}".format(f["attribute"]) for f in state),
         "checks": [line for field in state for line in field["checks"]],
         "uniques": [field for field in state if field["unique"]],
         "finders": [f for f in state if f["unique"] and f["kind"] != "reference"],
@@ -431,22 +439,7 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         "bad": [(f["attribute"], bad) for f in state for bad in f["bad"]],
         "optionals": quoted(f for f in state if f["optional"]),
         "defaulted": [f for f in state if f["equals"]],
-        "from_model": ", ".join(f"{f['attribute']}={f['read']}" for f in state),
-        "from_self": ", ".join("{0}=self.{0}".format(f["attribute"]) for f in state),
-        "to_model": ", ".join(f"{f['attribute']}={f['write']}" for f in state),
-        "from_command": ", ".join(
-            "{0}=tuple(part.to_domain() for part in command.{0})".format(f["attribute"])
-            if f["kind"] == "children"
-            else "{0}=command.{0}".format(f["attribute"])
-            for f in state
-        ),
     }
-    if entity is owner:
-        identity = f"id={entity['name']}Id(model.id), version=model.version, "
-        entity["from_model"] = identity + entity["from_model"]
-        entity["made_of"] = (
-            f"id={entity['name']}Id(0), version=0, {entity['arguments']}"
-        )
 
 
 def of_kind(kind: str, fields: list[Field]) -> list[Field]:
@@ -470,6 +463,7 @@ def in_code(field: Field, entity: Entity, owner: Entity) -> Field:
         "refused": [],
         "fresh": "",
         "default": field["default"],
+        "commanded": f"command.{attribute}",
         "read": f"model.{attribute}",
         "write": f"{entity['variable']}.{attribute}",
     }
@@ -489,6 +483,9 @@ def in_code(field: Field, entity: Entity, owner: Entity) -> Field:
         code["column"] = [*code["column"], "index=True"]
     column = f" = mapped_column({', '.join(code['column'])})" if code["column"] else ""
     nullable = f"nullable={field['optional']}"
+    given = "" if field["optional"] else in_database(field | code)
+    initial = f"server_default={given}, " if given else ""
+    made = f'sa.Column("{attribute}", {code.get("migration")}, '
     return code | {
         "message": message,
         "none": " | None" if field["optional"] else "",
@@ -499,8 +496,24 @@ def in_code(field: Field, entity: Entity, owner: Entity) -> Field:
         "created": line + (f" = pydantic.Field({both})" if boundary else equals),
         "updated": line + (f" = pydantic.Field({boundary})" if boundary else ""),
         "mapped": f"{attribute}: Mapped[{code['type']}]{column}",
-        "migrated": f'sa.Column("{attribute}", {code.get("migration")}, {nullable})',
+        "migrated": f"{made}{nullable})",
+        "added": f"{made}{initial}{nullable})",
+        "has_initial": bool(given),
+        "is_owed": not (field["optional"] or given),
     }
+
+
+def in_database(field: Field) -> str:
+    """Write the default of a field for PostgreSQL, which reads any type from a text."""
+    default: str = field["default"]
+    if not default or field["kind"] == "array":
+        return default and '"{}"'
+    if field["kind"] == "enum":
+        (value,) = (v for v in field["values"] if default.endswith(f".{v.upper()}"))
+        return f'"{value}"'
+    if field["type"] == "Decimal":
+        return default.removeprefix("Decimal(").removesuffix(")")
+    return default if field["type"] == "str" else f'"{default.lower()}"'
 
 
 def marks(field: Field) -> str:
@@ -575,12 +588,14 @@ def with_point(digits: str, places: int) -> str:
 def enum(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
     """Write a field that is one of a few words."""
     first, second, *_ = (f"{field['enum']}.{v.upper()}" for v in field["values"])
+    listed = ", ".join(f'"{value}"' for value in field["values"])
     return {
         "type": field["enum"],
         "refused": ['"no such value"'],
         "first": first,
         "second": second,
         "migration": "sa.String(length=63)",
+        "condition": f'sa.column("{field["attribute"]}").in_([{listed}])',
         "diagram": "enum",
         "query": field["enum"],
         "queried": "value",
@@ -613,9 +628,11 @@ def array(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
 def reference(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
     """Write the identity of another entity."""
     target = field["target"]
-    late = ", use_alter=True" if target["rank"] > owner["rank"] else ""
+    is_later = target["rank"] > owner["rank"]
+    late = ", use_alter=True" if is_later else ""
+    is_late = is_later and field["step"] == owner["step"]
     target["incoming"].append(
-        field | {"holder": entity, "owner": owner, "is_late": bool(late)}
+        field | {"holder": entity, "owner": owner, "is_late": is_late}
     )
     column = f'ForeignKey("{target["plural"]}.id", ondelete="RESTRICT"{late})'
     return {
@@ -625,7 +642,7 @@ def reference(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
         "column": [column],
         "migration": "sa.BigInteger()",
         "diagram": "bigint",
-        "is_late": bool(late),
+        "is_late": is_late,
     }
 
 
@@ -655,6 +672,7 @@ def children(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
         "message": f"tuple[{child['name']}Data, ...]",
         "default": "()",
         "refused": ['"none"'],
+        "commanded": f"tuple(part.to_domain() for part in command.{field['name']})",
         "read": f"tuple(read_{child['snake']}(row) for row in model.{field['name']})",
         "write": f"[write_{child['snake']}(position, {child['variable']})"
         f" for position, {child['variable']} in"
@@ -704,11 +722,13 @@ def relate(entity: Entity) -> None:
             for field in children
             for reference in field["child"]["references"]
         ],
-        "relations": list(relations(entity)),
+        "relations": [
+            line for _, line in sorted(relations(entity), key=lambda one: -one[0])
+        ],  # what came last is first, as an owner's come behind them
         "unique_indexes": [
             f'Index("uq_{entity["plural"]}_{f["attribute"]}", "{f["attribute"]}",'
             f' unique=True, postgresql_where=text("is_active"))'
-            for f in entity["uniques"]
+            for f in reversed(entity["uniques"])  # an owner's come behind them
         ],
         "seen": ", ".join(
             f"{f['attribute']}=known({f['target']['name']}, row.{f['attribute']})"
@@ -728,26 +748,116 @@ def relate(entity: Entity) -> None:
     )
     entity["listings"] = listings(entity)
     entity["use_cases"] = use_cases(entity)
-    entity |= migrated(entity) | builders(entity)
+    entity |= builders(entity)
 
 
-def migrated(entity: Entity) -> dict[str, Any]:
-    """Say what the migration of an entity makes beside its table.
+def by_need(entities: Iterable[Entity]) -> list[Entity]:
+    """Put each entity after those that it needs, and keep the order else.
+
+    A later step may give it a need of what was created after it.
+    """
+    ordered: dict[str, Entity] = {}
+
+    def put(entity: Entity) -> None:
+        if entity["name"] not in ordered:
+            for other in entity["needed"]:
+                put(other)
+            ordered[entity["name"]] = entity
+
+    for entity in entities:
+        put(entity)
+    return list(ordered.values())
+
+
+def changes(entities: list[Entity]) -> list[dict[str, Any]]:
+    """List the migrations, so that a later step leaves those of earlier ones alone.
+
+    In each step the new entities are created, then older ones get their new fields.
+    """
+    steps = {entity["step"] for entity in entities}
+    steps |= {field["step"] for entity in entities for field in every_field(entity)}
+    found: list[dict[str, Any]] = []
+    for step in sorted(steps):
+        found += [creation(entity) for entity in entities if entity["step"] == step]
+        older = [entity for entity in entities if entity["step"] < step]
+        older.sort(key=lambda entity: entity["module"])
+        extensions = [extension(entity, step) for entity in older]
+        made = ("extended", "children", "associations")
+        found += [one for one in extensions if any(one[what] for what in made)]
+    for number, change in enumerate(found, start=1):
+        revision, entity = f"{number:04}", change["entity"]
+        change |= {
+            "file": f"{revision}_{change['verb']}_{entity['snake']}",
+            "revision": revision,
+            "down_revision": f"{number - 1:04}" if number > 1 else None,
+        }
+        entity.setdefault("revision", revision)  # of its creation, which comes first
+    return found
+
+
+def creation(entity: Entity) -> dict[str, Any]:
+    """Say what is made with the table of an entity.
 
     A table of a many-to-many comes with the later of its two, and so does the key of
     a reference to what was not there yet.
     """
-    for table in (entity, *(field["child"] for field in entity["children"])):
-        table |= {"constraints": constraints(table), "indexes": indexes(table)}
-    rank = entity["rank"]
+    step, rank = entity["step"], entity["rank"]
     own = [
-        f | {"owner": entity} for f in entity["manys"] if f["target"]["rank"] <= rank
+        f | {"owner": entity}
+        for f in entity["manys"]
+        if f["step"] == step and f["target"]["rank"] <= rank
     ]
-    others = [f for f in entity["incoming_manys"] if f["owner"]["rank"] < rank]
+    others = [
+        f
+        for f in entity["incoming_manys"]
+        if f["step"] == f["owner"]["step"] and f["owner"]["rank"] < rank
+    ]
     return {
+        "verb": "create",
+        "entity": entity,
+        "created": [at_step(step, entity)],
+        "extended": [],
+        "children": children_of(entity, step),
         "associations": [*own, *others],
         "late_keys": [field for field in entity["incoming"] if field["is_late"]],
     }
+
+
+def extension(entity: Entity, step: int) -> dict[str, Any]:
+    """Say what a later step makes of an entity; all that it refers to is there."""
+    owned = [field["child"] for field in entity["children"] if field["step"] < step]
+    extended = [at_step(step, table) for table in (entity, *owned)]
+    return {
+        "verb": "extend",
+        "entity": entity,
+        "created": [],
+        "extended": [table for table in extended if table["columns"]],
+        "children": children_of(entity, step),
+        "associations": [
+            f | {"owner": entity} for f in entity["manys"] if f["step"] == step
+        ],
+        "late_keys": [
+            field | {"holder": table}
+            for table in extended
+            for field in table["references"]
+        ],
+    }
+
+
+def children_of(entity: Entity, step: int) -> list[Entity]:
+    """List the children that came with a step, as they were then."""
+    fields = (field for field in entity["children"] if field["step"] == step)
+    return [at_step(step, field["child"]) for field in fields]
+
+
+def at_step(step: int, table: Entity) -> Entity:
+    """Say what a step brings to a table."""
+    kinds = ("columns", "enums", "references", "state", "uniques")
+    table = table | {
+        kind: [field for field in table[kind] if field["step"] == step]
+        for kind in kinds
+    }
+    return table | {"constraints": constraints(table), "indexes": indexes(table)}
 
 
 def listings(entity: Entity) -> list[dict[str, str]]:
@@ -796,9 +906,8 @@ def listings(entity: Entity) -> list[dict[str, str]]:
 
 
 def use_cases(entity: Entity) -> str:
-    """Name what the service of an entity offers."""
-    cases = ["create", "get", "list_page", "list_after", "update", "delete"]
-    cases += [f"find_by_{field['finder']}" for field in entity["finders"]]
+    """Name what the service of an entity offers, beside what each of them does."""
+    cases = [f"find_by_{field['finder']}" for field in entity["finders"]]
     cases += [f"list_by_{listing['by']}" for listing in entity["listings"]]
     for field in entity["references"]:
         cases += [f"{verb}_{field['finder']}" for verb in ("any_by", "get_with")]
@@ -847,41 +956,49 @@ def parts(entity: Entity) -> list[str]:
     ]
 
 
-def relations(entity: Entity) -> Iterator[str]:
-    """Write the relationships of the model; each is loaded only where asked for."""
+def relations(entity: Entity) -> Iterator[tuple[int, str]]:
+    """Write the relationships of the model, each with the step that it came with.
+
+    They are loaded only where they are asked for.
+    """
     model = f"{entity['name']}Model"
     for field in entity["references"]:
         target = field["target"]
         itself = f', remote_side="{model}.id"' if target is entity else ""
         yield (
+            field["step"],
             f'{field["name"]}: Mapped["{target["name"]}Model{field["none"]}"] ='
             f' relationship(back_populates="{field["reverse"]}",'
-            f' foreign_keys={field["attribute"]}{itself}, lazy="raise")'
+            f' foreign_keys={field["attribute"]}{itself}, lazy="raise")',
         )
     for field in entity["manys"]:
         ends = (field["own_column"], field["other_column"])
-        yield association(entity, field, field["target"], field["through"], ends)
+        line = association(entity, field, field["target"], field["through"], ends)
+        yield field["step"], line
     for field in entity["children"]:
         child = f"{field['child']['name']}Model"
         yield (
+            field["step"],
             f"{field['name']}: Mapped[list[{child}]] = relationship("
             f'cascade="all, delete-orphan",'
             f' foreign_keys={child}.{entity["snake"]}_id, lazy="raise",'
-            f" order_by={child}.position, passive_deletes=True)"
+            f" order_by={child}.position, passive_deletes=True)",
         )
     for field in entity["incoming"]:
         holder = f"{field['holder']['name']}Model"
         kind = f'"{holder} | None"' if field["unique"] else f'list["{holder}"]'
         yield (
+            field["step"],
             f"{field['reverse']}: Mapped[{kind}] = relationship("
             f'back_populates="{field["name"]}",'
             f' foreign_keys="{holder}.{field["attribute"]}",'
-            f' lazy="raise", passive_deletes="all")'
+            f' lazy="raise", passive_deletes="all")',
         )
     for field in entity["incoming_manys"]:
         back = field | {"name": field["reverse"], "reverse": field["name"]}
         ends = (field["other_column"], field["own_column"])
-        yield association(entity, back, field["owner"], f'"{field["through"]}"', ends)
+        through = f'"{field["through"]}"'
+        yield field["step"], association(entity, back, field["owner"], through, ends)
 
 
 def association(
@@ -989,16 +1106,11 @@ def constraints(table: Entity) -> list[str]:
             if not f["is_late"]
         ),
         *(
-            f'sa.CheckConstraint(sa.column("{f["attribute"]}").in_([{listed(f)}]),'
+            f"sa.CheckConstraint({f['condition']},"
             f' name=op.f("ck_{name}_{f["enum"].lower()}"))'
             for f in table["enums"]
         ),
     ]
-
-
-def listed(field: Field) -> str:
-    """List the values of an enum as texts."""
-    return ", ".join(f'"{value}"' for value in field["values"])
 
 
 def indexes(table: Entity) -> list[dict[str, str]]:
@@ -1111,20 +1223,6 @@ def _folded(lines: Iterable[str]) -> str:
         else:
             folded += fold(line)
     return "\n".join([*folded, ""])
-
-
-def _listing(labels: Iterable[str]) -> str:
-    """Join labels as a sentence does; name five at most."""
-    named = list(labels)
-    if len(named) > 5:
-        named[5:] = [f"{len(named) - 5} kinds more"]
-    return " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
-
-
-def _members(names: list[str], entities: list[Entity], suffix: str) -> list[str]:
-    """Sort these names and one for each table of an entity as ruff sorts `__all__`."""
-    models = [name + suffix for entity in entities for name in entity["models"]]
-    return sorted([*names, *models], key=_natural)
 
 
 def sorted_imports(lines: list[str], roots: Iterable[str]) -> list[str]:
@@ -1351,6 +1449,53 @@ def count_tests(path: Path) -> int:
     return count
 
 
+def record(answers: dict[str, Any]) -> list[Path]:
+    """Keep what this was made from, in the form of cruft, unless cruft will do so.
+
+    Where the template has no commit, or changes beside it, none is told.
+    """
+    if "_commit" in answers:
+        return []
+    given = answers["_template"]
+    starts = (os.environ.get("PWD", ""), answers["_output_dir"])
+    folders = [folder for s in starts if (folder := Path(s, given)).is_dir()]
+    folder = folders[0].resolve() if folders else Path(answers["_repo_dir"])
+    template, commit, directory = str(folder) if folders else given, None, ""
+    named = git(folder, "rev-parse", "HEAD", "--show-toplevel", "--show-prefix")
+    if named and not git(folder, "status", "--porcelain", "--ignored", "--", *PARTS):
+        commit, template, directory = named.split("\n")[:3]
+        if not folders:
+            template = git(folder, "remote", "get-url", "origin").strip()
+    kept = {
+        "template": template,
+        "commit": commit,
+        "checkout": answers["_checkout"],
+        "context": {
+            "cookiecutter": {
+                question: answer
+                for question, answer in answers.items()
+                if not question.startswith("_")
+            }
+        },
+        "directory": directory.strip("/") or None,
+    }
+    text = json.dumps(kept, ensure_ascii=False, indent=2) + "\n"
+    RECORD.write_text(text, encoding="utf-8", newline="\n")
+    return [RECORD]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """Ask git; nothing where it is not there, or the folder is not its own."""
+    command = ["git", "-C", str(folder), *arguments]
+    own = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    with suppress(OSError):
+        done = subprocess.run(
+            command, capture_output=True, check=False, encoding="utf-8", env=own
+        )
+        return done.stdout if done.returncode == 0 else ""
+    return ""
+
+
 def report(model: dict[str, Any], files: int, tests: int) -> str:
     """Say what was made and which commands remain."""
     entities = model["entities"]
@@ -1369,6 +1514,7 @@ def report(model: dict[str, Any], files: int, tests: int) -> str:
     }
     if model["api"] == "fastapi":
         commands[f"uv run {model['slug']} dev"] = "HTTP, with documentation to try it"
+    commands["uv run dev/template.py -h"] = "later: more entities, a newer template"
     width = max(len(command) for command in commands if commands[command])
     return "\n".join(
         [
@@ -1404,8 +1550,6 @@ JINJA = OfDictionaries(  # the output is no HTML
 )
 JINJA.filters |= {
     "fold": lambda text: _folded(text.splitlines()),
-    "listing": _listing,
-    "members": _members,
     "append": lambda text, suffix: text + suffix,
     "capital": lambda text: text[0].upper() + text[1:],
     "python": lambda text: "None" if text is None else json.dumps(text),

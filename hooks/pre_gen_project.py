@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -74,7 +75,7 @@ TABLES = {
 }
 PROVIDERS = {"engine", "session_factory", "settings", "unit_of_work"}
 VARIABLES = {
-    *("apply_changes", "before", "command", "count", "deepcopy", "dt"),
+    *("apply_changes", "before", "cls", "command", "count", "deepcopy", "dt"),
     *("expect_version", "first", "identity", "l"),
     *("model", "name", "number", "other", "page", "part", "place", "position"),
     *("pydantic", "pytest", "query", "rest", "retried", "row", "sa", "second", "self"),
@@ -163,7 +164,7 @@ FIELD_WORDS = {
     *("change", "create", "dt", "found", "mapped_column", "pydantic"),
     *("check_aware", "check_decimal", "check_finite", "check_integer", "check_json"),
     *("asyncio", "check_line", "check_naive", "check_text", "deepcopy", "joinedload"),
-    *("keys", "op", "postgresql", "pytest", "sa", "selectinload"),
+    *("from_domain", "keys", "op", "postgresql", "pytest", "sa", "selectinload"),
     *("relationship", "replace", "retried", "soft_delete", "to_domain", "to_entity"),
     "uow",
     "l",  # which linters take for 1
@@ -286,6 +287,7 @@ class Field(NamedTuple):
     through: str = ""  # the association table of a many-to-many
     finder: str = ""  # what the query methods end in: list_by_customer
     inverse: str = ""  # the same on the other side of a many-to-many
+    step: int = 1  # with which it came
 
 
 class Entity(NamedTuple):
@@ -302,6 +304,7 @@ class Entity(NamedTuple):
     builder: str  # an_order_line
     fields: tuple[Field, ...] = ()  # in the order of the answer
     owned_by: str = ""  # of a child: the name of its owner
+    step: int = 1  # with which it came
 
     def classes(self) -> list[str]:
         """List the classes of this entity, its own first."""
@@ -439,10 +442,14 @@ def _package_name_problem(package: str) -> str | None:
 def read_entities(answer: str) -> tuple[list[Entity], list[str]]:
     """Read the answer; return the entities, sorted by module, and every problem."""
     parser = _Parser(answer)
-    written = parser.entities()
-    model = _Model(written)
+    model = _Model()
+    steps = parser.steps()
+    for number, step in enumerate(steps, start=1):
+        model.grow(step, [entity for later in steps[number:] for entity in later])
+        if model.problems:
+            break
     found = [*parser.problems, *model.problems]
-    if not written and not found:
+    if not any(steps) and not found:
         example = "name at least one, for example Customer, Order"
         found = [Problem("entities", example, None)]
     entities = sorted(model.entities(), key=lambda entity: entity.module)
@@ -454,14 +461,15 @@ PIECE = re.compile(
       (?P<space> [^\S\n]+ | [#][^\n]* )
     | (?P<line> \n )
     | (?P<text> "[^"\n]*"? | '[^'\n]*'? )
-    | (?P<word> [\w.+-]+ )
-    | (?P<mark> [()\[\],;:/?|=] )
+    | (?P<word> (?: [\w.-]+ | [+](?=[\d.]) )+ )
+    | (?P<mark> [()\[\],;:/?|=+] )
     | (?P<other> [^\w\s.+\-()\[\],;:/?|="'#]+ )
     """,
     re.VERBOSE,
 )
 ENTITY_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")
 FIELD_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+SEPARATORS = (",", ";", "line")  # of entities
 CLOSES = {")": "(", "]": "["}
 OPENS = {"(": ")", "[": "]"}
 NAMING = {"word", "text", "other"}  # what a name is made of, good or bad
@@ -483,15 +491,18 @@ class _Parser:
         self.in_child = False
         self._take_apart()
 
-    def entities(self) -> list[WrittenEntity]:
-        """Read the whole answer; none where brackets do not fit, for all is unsure."""
-        read: list[WrittenEntity] = []
+    def steps(self) -> list[list[WrittenEntity]]:
+        """Read the whole answer; none where marks do not fit, for all is unsure."""
+        read: list[list[WrittenEntity]] = []
         if self.problems:
             return read
-        for start, stop in self._items(0, len(self.pieces), (",", ";", "line")):
-            self.here = start
-            while self.here < stop:
-                read += self._entity(stop)
+        for first, last in self._items(0, len(self.pieces), "+"):
+            step: list[WrittenEntity] = []
+            for start, stop in self._items(first, last, SEPARATORS):
+                self.here = start
+                while self.here < stop:
+                    step += self._entity(stop)
+            read.append(step)
         return read
 
     def _take_apart(self) -> None:
@@ -522,6 +533,25 @@ class _Parser:
             self.pieces.append(word)
         for place in opened:
             self._tell_unclosed(place)
+        if not self.problems:
+            self._check_steps()
+
+    def _check_steps(self) -> None:
+        """See that `+` stands between entities, and in no brackets."""
+        for start, stop in self._items(0, len(self.pieces), "+"):
+            for word in self.pieces[start:stop]:
+                if word.kind == "+":
+                    sentence = "'+' begins a step: write it outside brackets"
+                    self._tell("entities", f"{sentence}, or in quotes", word)
+                    return
+        edge = Word("", 0, "+")
+        inner = [piece for piece in self.pieces if piece.kind not in SEPARATORS]
+        for before, word in pairwise([edge, *inner, edge]):
+            if before.kind == word.kind == "+" and (before.text or word.text):
+                sentence = "'+' begins a step: name an entity before it and behind it"
+                place = before if before.text else word
+                self._tell("entities", f"{sentence}, as in Customer + Invoice", place)
+                return
 
     def _tell_unclosed(self, place: int) -> str:
         word = self.pieces[place]
@@ -585,7 +615,7 @@ class _Parser:
             known = len(self.problems)
             fields = self._fields(whose)
             if not fields and len(self.problems) > known:
-                fields = None  # what should be a field has been told
+                fields = (WrittenField(name, None, {}, None, broken=True),)  # told
         if self.here < stop:
             self._tell_rest_of_entity(whose, stop)
         return [WrittenEntity(name, plural, fields)]
@@ -1053,11 +1083,17 @@ class _Draft:
     """An entity that is being understood."""
 
     def __init__(
-        self, written: WrittenEntity, entity: Entity, owner: "_Draft | None"
+        self,
+        written: WrittenEntity,
+        entity: Entity,
+        owner: "_Draft | None",
+        field: str,
     ) -> None:
-        self.written = written
+        self.written = written  # where it came
+        self.step = entity.step  # the last in which it is written
         self.entity = entity
         self.owner = owner
+        self.field = field  # of the owner
         self.whose = _whose(written.name)
         self.told = False  # whether its name has been refused
         self.broken = False  # whether one of its fields has been
@@ -1089,24 +1125,46 @@ class _Model:
     """Understands what is written as entities that fit together; tells what does not.
 
     What has been refused is left out of the later checks, so that one fault is told
-    once.
+    once. What an earlier step has named keeps its names, whatever comes later.
     """
 
-    def __init__(self, written: Iterable[WrittenEntity]) -> None:
+    def __init__(self) -> None:
+        self.step = 0
         self.problems: list[Problem] = []
         self.drafts: list[_Draft] = []  # in the order of the answer, children as well
         self.by_name: dict[str, _Draft] = {}
+        self.written: list[tuple[_Draft, WrittenEntity]] = []  # in this step
+        self.later: set[str] = set()  # what only later steps name
         self.excused: set[str] = set()  # not to be told as unknown
         self.known: Mapping[str, str] = SPELLINGS
+        self.finders: dict[tuple[str, str], str] = {}
+        self.owners = {
+            (kind, name.lower()): "every service"
+            for kind, names in (
+                ("class", CLASSES),
+                ("module", MODULES),
+                ("table", TABLES),
+                ("provider", PROVIDERS),
+            )
+            for name in names
+        }
+
+    def grow(
+        self, written: Iterable[WrittenEntity], later: Iterable[WrittenEntity]
+    ) -> None:
+        """Take in the next step; to be left alone once there are problems."""
+        self.step += 1
+        self.written = []
+        self.later = {_pascal(entity.name.text).lower() for entity in later}
         for entity in written:
-            self._add(entity, None)
+            self._add(entity)
         names = [draft.entity.name for draft in self.drafts]
         self.known = SPELLINGS | {name.lower(): name for name in ["enum", *names]}
-        for draft in self.drafts:
-            self._understand(draft)
+        for draft, entity in self.written:
+            self._understand(draft, entity)
         self._pair_with_references()
         self._pair_lists()
-        for draft in self.drafts:
+        for draft, _ in self.written:
             self._check_through(draft)
             self._claim_attributes(draft)
         self._name_relationships()
@@ -1131,7 +1189,9 @@ class _Model:
 
     # Names of entities
 
-    def _add(self, written: WrittenEntity, owner: _Draft | None) -> _Draft | None:
+    def _add(
+        self, written: WrittenEntity, owner: _Draft | None = None, field: str = ""
+    ) -> _Draft | None:
         """Take in an entity and its children; nothing where it is named twice."""
         name = written.name.text
         plural = written.plural.text if written.plural else None
@@ -1140,11 +1200,16 @@ class _Model:
         plural_problem = None if plural is None else _plural_problem(plural)
         given = "" if plural is None or plural_problem else plural
         entity = derive(usable, given)
-        if owner:
-            entity = entity._replace(owned_by=owner.entity.name)
+        owned_by = owner.entity.name if owner else ""
+        entity = entity._replace(owned_by=owned_by, step=self.step)
         problem = problem or plural_problem or _plural_looking(entity, given)
         key = entity.name.lower()
         other = self.by_name.get(key)
+        if other and other.step < self.step:
+            if refused := _not_extended(other, written, owner, field):
+                self._tell(_whose(written.name), refused, written.name)
+                return None
+            return self._take_in(other, written)
         if not problem and other and not other.told:
             problem = _named_twice(entity, other)
         if problem:
@@ -1155,13 +1220,19 @@ class _Model:
             return None
         if problem:  # what the others call it may be what it should be called
             self.excused.add(_pascal(singular(entity.snake)).lower())
-        draft = _Draft(written, entity, owner)
+        draft = _Draft(written, entity, owner, field)
         draft.told = bool(problem)
         self.by_name[key] = draft
         self.drafts.append(draft)
+        return self._take_in(draft, written)
+
+    def _take_in(self, draft: _Draft, written: WrittenEntity) -> _Draft:
+        """Give an entity what this step writes of it, its children first."""
+        draft.step = self.step
+        self.written.append((draft, written))
         for field in written.fields or ():
             if field.type and field.type.child:
-                child = self._add(field.type.child, draft)
+                child = self._add(field.type.child, draft, field.name.text)
                 draft.children.setdefault(field.name.text, child)
         return draft
 
@@ -1177,11 +1248,10 @@ class _Model:
 
     # Fields
 
-    def _understand(self, draft: _Draft) -> None:
-        written = draft.written
+    def _understand(self, draft: _Draft, written: WrittenEntity) -> None:
         if written.fields is None:
             name = Field("name", "name", "name", "name", "scalar", "str", (BARE_STR,))
-            draft.fields["name"] = name
+            draft.fields["name"] = name._replace(step=self.step)
             draft.places["name"] = written.name
             return
         if not written.fields:
@@ -1191,10 +1261,12 @@ class _Model:
                 " or describe its fields"
             )
             self._tell(draft.whose, sentence, written.name)
-        if len(written.fields) > MOST_FIELDS:
-            count = len(written.fields)
+        known = dict(draft.fields)  # since earlier steps
+        new = [field.name for field in written.fields if field.name.text not in known]
+        count = len(known) + len(new)
+        if count > MOST_FIELDS:
             sentence = f"has {count} fields: use at most {MOST_FIELDS}"
-            self._tell(draft.whose, sentence, written.fields[MOST_FIELDS].name)
+            self._tell(draft.whose, sentence, new[MOST_FIELDS - len(known)])
         seen: set[str] = set()
         for field in written.fields:
             name_text = field.name.text
@@ -1204,6 +1276,9 @@ class _Model:
                 seen.add(name_text)
                 if field.broken:
                     draft.broken = True
+                    continue
+                if name_text in known:
+                    self._check_again(draft, field)
                     continue
                 draft.places[name_text] = field.name
                 draft.fields[name_text] = self._field(draft, field)
@@ -1216,11 +1291,26 @@ class _Model:
                     whose = draft.whose
                 self.problems.append(Problem(whose, refused.sentence, *refused.told))
 
+    def _check_again(self, draft: _Draft, written: WrittenField) -> None:
+        """Refuse a field of an earlier step, but where its child gets fields."""
+        name, type_ = written.name.text, written.type
+        if draft.fields[name].kind != "children":
+            sentence = "is there already: a step adds fields and changes none"
+            raise _Refused(sentence, written.name)
+        child = draft.children[name]
+        if not type_ or not type_.child or self._find(type_.name.text) is not child:
+            assert child  # noqa: S101
+            usage = f"{name}: [{child.entity.name}(notes: text?)]"
+            sentence = "is there already: write the fields that its child gets, as in"
+            raise _Refused(f"{sentence} {usage}", written.name)
+        self._field(draft, written)
+
     def _field(self, draft: _Draft, written: WrittenField) -> Field:
         name = written.name.text
         if problem := _field_name_problem(name, draft.entity):
             raise _Refused(problem, written.name)
-        field = Field(name, name, name, name.replace("_", " "), "scalar")
+        label = name.replace("_", " ")
+        field = Field(name, name, name, label, "scalar", step=self.step)
         if written.type is None:
             field = field._replace(type="str", arguments=(BARE_STR,))
         elif written.type.form == "enum":
@@ -1282,6 +1372,9 @@ class _Model:
         name = type_.name.text
         if ENTITY_NAME.fullmatch(name) and _pascal(name).lower() in self.excused:
             raise _Refused("", type_.name)
+        if ENTITY_NAME.fullmatch(name) and _pascal(name).lower() in self.later:
+            sentence = f"{_pascal(name)} comes in a later step: give {draft.whose}"
+            raise _Refused(f"{sentence} this field there", type_.name)
         sentence = f"unknown type {_shown(name)}"
         if name.lower() in TYPE_HABITS:
             raise _Refused(f"{sentence}: {TYPE_HABITS[name.lower()]}", type_.name)
@@ -1331,12 +1424,17 @@ class _Model:
                 groups.setdefault(pair, []).append((draft, field))
         return groups
 
+    def _new(
+        self, relations: Iterable[tuple[_Draft, Field]]
+    ) -> list[tuple[_Draft, Field]]:
+        return [relation for relation in relations if relation[1].step == self.step]
+
     def _pair_with_references(self) -> None:
         """Find the lists that are the other side of a reference."""
         references = self._relations("reference")
         for (mine, theirs), lists in self._relations("many").items():
-            found = references.get((theirs, mine), [])
-            for draft, field in lists:
+            for draft, field in self._new(lists):
+                found = _nearest(field, references.get((theirs, mine), []))
                 if len(found) > 1:
                     names = " or ".join(other.whose_field(ref) for other, ref in found)
                     sentence = f"could be the other side of {names}: leave it out"
@@ -1347,12 +1445,17 @@ class _Model:
     def _pair(self, draft: _Draft, field: Field, other: _Draft, far: Field) -> None:
         """Make a list the other side of a reference or of another list."""
         far = other.fields[far.name]
-        if far.reverse:
+        if far.reverse == field.name:
+            del draft.taken[field.name]  # what had the name is written out now
+        elif far.reverse:
             sentence = (
-                f"is the other side of {other.whose_field(far)}, as"
-                f" {draft.whose}.{far.reverse} is already: leave one out"
+                f"as {draft.whose}.{far.reverse} is already: leave one out"
+                if far.reverse in draft.fields
+                else f"which is called {far.reverse} there: write {far.reverse}:"
+                f" [{other.whose}], or leave it out"
             )
-            self._refuse(draft, field, sentence)
+            whose = other.whose_field(far)
+            self._refuse(draft, field, f"is the other side of {whose}, {sentence}")
             return
         if far.unique:
             sentence = (
@@ -1375,24 +1478,23 @@ class _Model:
         groups = self._relations("many")
         for (mine, theirs), lists in groups.items():
             far = groups.get((theirs, mine), [])
-            first, near = lists[0]
-            begins = first.places[near.name].start
-            if mine == theirs or not far or begins > _start(far[0]):
+            if mine == theirs or not far or _start(lists[0]) > _start(far[0]):
                 continue
-            if len(lists) == len(far) == 1:
-                self._pair(*far[0], first, near)
+            near = _nearest(far[0][1], lists)  # what begins later is all of this step
+            if len(near) == len(far) == 1:
+                self._pair(*far[0], *near[0])
                 continue
-            draft, field = max((*lists, *far), key=_start)
+            draft, field = max((*near, *far), key=_start)
             names = " or ".join(
                 other.whose_field(one)
-                for other, one in (*lists, *far)
+                for other, one in (*near, *far)
                 if other is not draft
             )
             sentence = f"could be the other side of {names}: leave it out"
             self._refuse(draft, field, sentence)
         for (mine, theirs), lists in self._relations("many").items():
             is_clear = len(lists) == 1 and mine != theirs
-            for draft, field in lists:
+            for draft, field in self._new(lists):
                 snake = draft.entity.snake
                 inverse = snake if is_clear else f"{snake}_of_{field.singular}"
                 draft.fields[field.name] = field._replace(inverse=inverse)
@@ -1416,6 +1518,8 @@ class _Model:
             columns = (*CHILD_FIELDS, f"{draft.owner.entity.snake}_id")
             draft.taken |= dict.fromkeys(columns, whose)
         for field in list(draft.fields.values()):
+            if field.step < self.step:
+                continue
             names = dict.fromkeys((field.name, field.attribute))
             if field.kind in ("many", "children"):
                 names |= dict.fromkeys(
@@ -1434,9 +1538,9 @@ class _Model:
     def _name_relationships(self) -> None:
         """Name each relation on the model of its target, where no list does."""
         for (mine, theirs), all_ in self._relations("reference", "many").items():
-            relations = [(draft, field) for draft, field in all_ if not field.reverse]
             target = self.by_name[theirs.lower()]
-            for draft, field in relations:
+            relations = [one for one in all_ if one[1].reverse not in target.fields]
+            for draft, field in self._new(relations):
                 entity = draft.entity
                 is_one = field.kind == "reference" and field.unique
                 name = entity.snake if is_one else entity.plural
@@ -1455,8 +1559,8 @@ class _Model:
 
     def _check_finders(self) -> None:
         """Refuse two query methods of one entity that would have one name."""
-        taken: dict[tuple[str, str], str] = {}
-        for draft in self.drafts:
+        taken = self.finders
+        for draft, _ in self.written:
             for field in draft.kinds("reference", "many"):
                 finders = [(draft.entity.name, field.finder)] * bool(field.finder)
                 if field.inverse:
@@ -1474,17 +1578,14 @@ class _Model:
     # Names beyond the entity
 
     def _check_claims(self) -> None:
-        owners = {
-            (kind, name.lower()): "every service"
-            for kind, names in (
-                ("class", CLASSES | self._used_classes()),
-                ("module", MODULES),
-                ("table", TABLES),
-                ("provider", PROVIDERS),
-            )
-            for name in names
-        }
-        for draft in self.drafts:
+        owners = self.owners
+        for draft, _ in self.written:
+            for field in list(draft.fields.values()):
+                used = [("class", name) for name in _used_classes(field)]
+                if taken := _taken(used, "every service", owners):
+                    sentence = f"{_needs(*taken)}: choose another type"
+                    self._refuse(draft, field, sentence)
+        for draft, _ in self.written:
             if draft.told:
                 continue
             if taken := _taken(draft.entity.claims(), draft.whose, owners):
@@ -1497,7 +1598,7 @@ class _Model:
                     )
                 self._tell(draft.whose, sentence, draft.written.name)
                 draft.told = True
-        for draft in self.drafts:
+        for draft, _ in self.written:
             for field in list(draft.fields.values()):
                 claims = draft.entity.field_claims(field)
                 if not draft.told and (
@@ -1506,15 +1607,9 @@ class _Model:
                     sentence = f"{_needs(*taken)}: choose another name"
                     self._refuse(draft, field, sentence)
 
-    def _used_classes(self) -> set[str]:
-        fields = [field for draft in self.drafts for field in draft.fields.values()]
-        classes = {CLASSES_OF_TYPES.get(field.type, "") for field in fields}
-        classes |= {CLASS_OF_ENUMS} if any(field.enum for field in fields) else set()
-        return classes - {""}
-
     def _check_identifiers(self) -> None:
         """Refuse what PostgreSQL would cut."""
-        for draft in self.drafts:
+        for draft, _ in self.written:
             if draft.owner and not draft.told:
                 table, owner = draft.entity.plural, draft.owner.entity.snake
                 if problem := _too_long(f"fk_{table}_{owner}_id"):
@@ -1545,7 +1640,8 @@ class _Model:
                 )
                 self._tell(draft.whose, sentence, draft.written.name)
         for cycle in _cycles(needs):
-            draft, field = needs[cycle[0]][cycle[1]]
+            each = [needs[one][other] for one, other in pairwise(cycle)]
+            draft, field = max(each, key=lambda need: need[1].step)
             shown = cycle if len(cycle) < 12 else [*cycle[:6], "...", *cycle[-3:]]
             path = " -> ".join(shown)
             sentence = (
@@ -1558,6 +1654,21 @@ class _Model:
 def _start(relation: tuple[_Draft, Field]) -> int:
     draft, field = relation
     return draft.places[field.name].start
+
+
+def _nearest(
+    field: Field, relations: list[tuple[_Draft, Field]]
+) -> list[tuple[_Draft, Field]]:
+    """Find those whose other side has the name of the field, or else none yet."""
+    same = [relation for relation in relations if relation[1].reverse == field.name]
+    return same or [one for one in relations if not one[1].reverse] or relations
+
+
+def _used_classes(field: Field) -> list[str]:
+    """List what the generated code imports for the sake of a field."""
+    if field.enum:
+        return [CLASS_OF_ENUMS]
+    return [CLASSES_OF_TYPES[field.type]] if field.type in CLASSES_OF_TYPES else []
 
 
 def _cycles(needs: Mapping[str, Iterable[str]]) -> list[list[str]]:
@@ -1663,6 +1774,27 @@ def _plural_looking(entity: Entity, plural: str) -> str | None:
         f" {_pascal(singular(entity.snake))},"
         f" or give the plural yourself: {entity.name}/{entity.snake}"
     )
+
+
+def _not_extended(
+    draft: _Draft, written: WrittenEntity, owner: _Draft | None, field: str
+) -> str | None:
+    """Say why an entity of an earlier step gets no fields here."""
+    name = draft.entity.name
+    if draft.owner and (draft.owner is not owner or draft.field != field):
+        whose = draft.owner.whose
+        usage = f"{whose}({draft.field}: [{name}(notes: text?)])"
+        return f"is a child of {whose}: give it fields there, as in {usage}"
+    if owner and not draft.owner:
+        return f"is an entity already: refer to it, as in [{name}], or name another"
+    if written.plural:
+        return f"has the plural {draft.entity.plural} already: leave it out here"
+    if not written.fields:
+        return (
+            "is there already: name the fields that it gets, for example"
+            f" {name}(notes: text?)"
+        )
+    return None
 
 
 def _named_twice(entity: Entity, other: _Draft) -> str:
@@ -1861,7 +1993,7 @@ def _float_default(field: Field, word: Word) -> str:
     number = float(_decimal(field, word))
     if not math.isfinite(number):
         raise _Refused("is greater than any float", word)
-    return repr(number)
+    return repr(number).replace("e+", "e")
 
 
 def _decimal_default(field: Field, word: Word) -> str:
@@ -1891,7 +2023,10 @@ def _text_default(field: Field, word: Word) -> str:
     if field.arguments and len(text) > field.arguments[0]:
         sentence = f"has {len(text)} characters where {field.arguments[0]} are possible"
         raise _Refused(f"its default {sentence}", word)
-    return json.dumps(text, ensure_ascii=False)
+    literal = json.dumps(text, ensure_ascii=False)
+    if '"' in text:  # and so no ': as ruff has it, without escapes
+        return "'" + literal[1:-1].replace('\\"', '"') + "'"
+    return literal
 
 
 DEFAULTS: dict[str, Callable[[Field, Word], str]] = {
@@ -1916,6 +2051,7 @@ def main() -> None:
         "slug": answers["project_slug"],
         "package": answers["package_name"],
         "api": answers["api"],
+        "answers": answers,
         "entities": [entity.as_json() for entity in entities],
     }
     MODEL.write_text(json.dumps(model), encoding="utf-8")

@@ -1,12 +1,15 @@
 """The entities answer: how names are read, what is derived, what is refused."""
 
 import json
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
 from tests.conftest import hook
+from tests.test_models import drawn, lay_out, structures
 
 pre = hook("pre_gen_project")
 
@@ -30,7 +33,7 @@ def fields(answer: str, entity: str = "Order") -> dict[str, Any]:
 
 def some(field: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says nothing, and what every field has."""
-    common = ("name", "attribute", "singular", "label", "child")
+    common = ("name", "attribute", "singular", "label", "child", "step")
     return {key: value for key, value in field.items() if value and key not in common}
 
 
@@ -262,6 +265,7 @@ def test_a_bare_name_has_a_name() -> None:
             "through": "",
             "finder": "",
             "inverse": "",
+            "step": 1,
         }
     }
 
@@ -305,6 +309,7 @@ def test_a_type_has_one_meaning(type_: str, expected: dict[str, Any]) -> None:
     [
         ("x: int = 0", "0"),
         ("x: int = +007", "7"),
+        ("x: float = +.5", "0.5"),
         ("x: int = -2147483648", "-2147483648"),
         ("x: bigint = 9223372036854775807", "9223372036854775807"),
         ("x: float = -1.5", "-1.5"),
@@ -315,7 +320,9 @@ def test_a_type_has_one_meaning(type_: str, expected: dict[str, Any]) -> None:
         ("x: Decimal(2, 2) = .5", 'Decimal("0.5")'),
         ("x: Decimal = -0.0000001", 'Decimal("-0.0000001")'),
         ("x = new", '"new"'),
-        ("x: str = 'say \"é\"'", '"say \\"é\\""'),
+        ("x: str = 'say \"é\"'", "'say \"é\"'"),
+        ("x: str = '\\\"'", "'\\\\\"'"),
+        ('x: str = "it\'s"', '"it\'s"'),
         ("x: str = 'a, b) # c'", '"a, b) # c"'),
         ('x: text = ""', '""'),
         ("x: enum(open, paid) = open", "OrderX.OPEN"),
@@ -696,3 +703,297 @@ def test_the_first_problems_are_told_and_the_others_counted() -> None:
 
     assert len(found) == 21
     assert found[-1] == "entities: and 10 more problems"
+
+
+# Steps
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Customer + Order + Bill",
+        "Customer +Order+Bill",
+        "Customer\n+ Order\n+ Bill\n",
+        "Customer, # + who buys\n+\n; Order;\n\n+Bill, # so",
+        'Customer(name = "+") + Order + Bill',
+    ],
+)
+def test_a_plus_begins_a_step(answer: str) -> None:
+    entities = read(answer)
+
+    steps = {name: entity["step"] for name, entity in entities.items()}
+    assert steps == {"Bill": 3, "Customer": 1, "Order": 2}
+    assert [entity["fields"][0]["step"] for entity in entities.values()] == [3, 1, 2]
+
+
+def test_an_entity_gets_its_new_fields_behind_the_old_ones() -> None:
+    answer = (
+        "OrderLine/rows(z), Tag + order_line(y, b: int = +5), Bill"
+        " + ORDER-line(a: int?)"
+    )
+
+    line = read(answer)["OrderLine"]
+    steps = {field["name"]: field["step"] for field in line["fields"]}
+    assert (line["step"], line["plural"]) == (1, "rows")
+    assert list(steps.items()) == [("z", 1), ("y", 2), ("b", 2), ("a", 3)]
+
+
+def test_a_bare_name_and_a_child_get_fields_too() -> None:
+    answer = "Order + Order(lines: [Line(a)], b) + Order(lines: [line(c: int)])"
+
+    found = fields(answer)
+    child = found["lines"]["child"]
+    steps = {field["name"]: field["step"] for field in child["fields"]}
+    assert {name: field["step"] for name, field in found.items()} == {
+        "name": 1,
+        "lines": 2,
+        "b": 2,
+    }
+    assert (child["step"], steps) == (2, {"a": 2, "c": 3})
+
+
+@pytest.mark.parametrize(
+    ("answer", "reverses"),
+    [
+        (
+            "Order(a: Tag), Tag + Order(b: Tag?) + Order(c: Tag unique)",
+            {"a": "orders", "b": "orders_by_b", "c": "orders_by_c"},
+        ),
+        (
+            "Order(a: Tag), Tag(b, x: [Order]) + Order(c: Tag)",
+            {"a": "x", "c": "orders"},
+        ),
+        ("Order(a: Tag), Tag + Tag(orders: [Order])", {"a": "orders"}),
+        (
+            "Order(a: Tag), Tag + Order(b: Tag), Tag(x: [Order])",
+            {"a": "orders", "b": "x"},
+        ),
+        (
+            "Order(a: Tag), Tag + Order(b: Tag) + Tag(orders_by_b: [Order])",
+            {"a": "orders", "b": "orders_by_b"},
+        ),
+        ("Order(a: Order?) + Order(orders_by_a: [Order])", {"a": "orders_by_a"}),
+        ("Order(a: [Tag]), Tag + Tag(orders: [Order])", {"a": "orders"}),
+        (
+            "Order(a: [Tag]), Tag + Order(b: [Tag]), Tag(x: [Order])",
+            {"a": "orders", "b": "x"},
+        ),
+        (
+            "Order(a: [Tag]), Tag + Order(b: [Tag], c: Tag)",
+            {"a": "orders", "b": "orders_by_b", "c": "orders_by_c"},
+        ),
+    ],
+)
+def test_a_relation_keeps_the_name_that_its_step_gave_it(
+    answer: str, reverses: dict[str, str]
+) -> None:
+    found = fields(answer)
+
+    assert {name: found[name]["reverse"] for name in reverses} == reverses
+
+
+def test_a_later_list_is_the_other_side_under_the_name_that_there_is() -> None:
+    tags = "Order(tags: [Tag]), Tag + Tag(orders: [Order])"
+    customer = "Order(customer: Customer), Customer + Customer(orders: [Order])"
+
+    assert fields(tags)["tags"] == fields("Order(tags: [Tag]), Tag")["tags"]
+    assert fields(tags, "Tag")["orders"]["kind"] == "reverse"
+    assert fields(customer, "Customer")["orders"]["kind"] == "reverse"
+
+
+def test_a_list_stays_a_many_to_many_whatever_comes_later() -> None:
+    before = fields("Order(tags: [Tag]), Tag")["tags"]
+    after = fields("Order(tags: [Tag]), Tag + Order(more: [Tag]) + Tag(first: Order?)")
+
+    assert after["tags"] == before
+    assert after["more"]["inverse"] == "order_of_more"
+
+
+def test_a_type_keeps_its_meaning_where_an_entity_takes_its_name() -> None:
+    answer = "Order(a: Date) + Date, Order(b: Date)"
+
+    kinds = {name: field["kind"] for name, field in fields(answer).items()}
+    assert kinds == {"a": "scalar", "b": "reference"}
+
+
+REFUSED_STEPS = [
+    # where a step begins
+    ("+ Order", "entities: '+' begins a step: name an entity before it and behind it"),
+    ("Order, +\n# so", "entities: '+' begins a step: name an entity before it"),
+    ("Order + ; + Tag", "entities: '+' begins a step: name an entity before it"),
+    ("+", "entities: '+' begins a step: name an entity before it and behind it"),
+    ("Order(a + b)", "entities: '+' begins a step: write it outside brackets"),
+    ("Order(a: enum(C++, D))", "entities: '+' begins a step: write it outside"),
+    ("Order(a: int\n+ Tag", "entities: '(' is opened and never closed"),
+    # what is there already
+    ("Order + Order", "Order: is there already: name the fields that it gets"),
+    ("Order + Order()", "Order: is there already: name the fields that it gets"),
+    ("Order + Order/rows(a)", "Order: has the plural orders already: leave it out"),
+    ("Order + Order(:)", "Order: ':' stands where the name of a field should"),
+    ("Order + Order(a), order(b)", "Order: is named twice: name it once"),
+    ("Order + Order(a, a)", "Order.a: is there twice: name it once"),
+    ("Order + Order(name)", "Order.name: is there already: a step adds fields and"),
+    ("Order(a) + Orders(b)", "Orders: looks like a plural: write the singular"),
+    # children
+    ("O1(x: [L1(a)]) + O1(x: [L1(a)])", "L1.a: is there already: a step adds fields"),
+    ("O1(x: [L1(a)]) + O1(x: [L1])", "its child gets, as in x: [L1(notes: text?)]"),
+    ("O1(x: [L1(a)]) + O1(x: [Z1(b)])", "O1.x: is there already: write the fields"),
+    ("O1(x: [L1(a)]) + O1(x)", "O1.x: is there already: write the fields that its"),
+    ("O1(x: [L1(a)]) + O1(x: [L1()])", "L1: is there already: name the fields that"),
+    ("O1(x: [L1(a)]) + O1(x: [L1/l(b)])", "L1: has the plural l1s already: leave"),
+    ("O1(x: [L1(a)]) + O1(x: [L1(b)]?)", "O1.x: a list is empty instead of None"),
+    ("O1(x: [L1(a)]) + O1(y: [L1(b)])", "fields there, as in O1(x: [L1(notes: text?)"),
+    ("O1(x: [L1(a)]) + O2(x: [L1(b)])", "L1: is a child of O1: give it fields there"),
+    ("O1(x: [L1(a)]) + L1(b)", "L1: is a child of O1: give it fields there"),
+    ("O1(x: int) + O1(x: [L1(b)])", "O1.x: is there already: a step adds fields"),
+    ("O1, L1 + O1(x: [L1(b)])", "L1: is an entity already: refer to it, as in [L1]"),
+    # what only comes later
+    ("Order(a: Tag) + Tag", "Order.a: Tag comes in a later step: give Order this"),
+    ("Order(a: [Tag]) + Bill + tag", "Order.a: Tag comes in a later step"),
+    ("O1(x: [L1(a: Tag)]) + Tag", "L1.a: Tag comes in a later step: give L1 this"),
+    ("Tag(x: [Bill]), Bill(a: Tag) + Tag(b)", "Tag: has no field of its own"),
+    # names that are given
+    ("Bill(a: Tag), Tag + Tag(bills)", "Tag.bills: needs the name bills, which Bill.a"),
+    ("Bill(a: Tag), Tag + Tag(x: [Bill])", "which is called bills there: write bills:"),
+    (
+        "Bill(a: [Tag]), Tag + Tag(x: [Bill])",
+        "Tag.x: is the other side of Bill.a, whic",
+    ),
+    (
+        "Bill(a: Tag), Tag(b, x: [Bill]) + Tag(y: [Bill])",
+        "Tag.y: is the other side of Bill.a, as Tag.x is already: leave one out",
+    ),
+    ("Bill(a: Tag unique), Tag + Tag(bill: [Bill])", "so that a tag has one at most"),
+    (
+        "Bill(a: [Tag], b: [Tag]), Tag + Tag(x: [Bill])",
+        "Tag.x: could be the other side of Bill.a or Bill.b: leave it out",
+    ),
+    ("Bill(a: [Tag]), Tag + Bill(a_id: Tag)", "Bill.a_id: is named without _id"),
+    ("Bill(tags: [Tag]), Tag + Bill(tag: Tag)", "Bill.tag: Bill would get a second"),
+    ("Tag(x: [Bill]), Bill + Bill(tag: Tag)", "Bill.tag: Bill would get a second list"),
+    ("Order(a: enum(x, y)) + OrderA", "OrderA: needs the class OrderA, which Order.a"),
+    ("Decimal + Bill(a: number)", "Bill.a: needs the class Decimal, which Decimal has"),
+    ("StrEnum + Bill(a: enum(x, y))", "Bill.a: needs the class StrEnum, which StrEnum"),
+    # the whole
+    ("A1(b: B1), B1 + B1(a: A1)", "B1.a: none could be the first, for each needs the"),
+    (
+        f"Order({', '.join(f'a{n}' for n in range(99))}, x: [Line(a)])"
+        " + Order(b, x: [Line(b)])",
+        "Order: has 101 fields: use at most 100",
+    ),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), REFUSED_STEPS)
+def test_each_fault_of_a_step_is_told_once_with_its_reason(
+    answer: str, reason: str
+) -> None:
+    (problem,) = problems(answer)
+
+    assert reason in problem.splitlines()[0]
+
+
+def test_a_fault_of_a_step_is_shown_where_it_is() -> None:
+    assert problems("Bill(a: Tag), Tag\n+ Bill(b: str, a: int)") == [
+        "Bill.a: is there already: a step adds fields and changes none\n"
+        "    + Bill(b: str, a: int)\n"
+        "                   ^",
+    ]
+
+
+def test_fields_are_counted_over_all_steps() -> None:
+    many = ", ".join(f"a{number}" for number in range(98))
+
+    (problem,) = problems(f"Order({many})\n+ Order(b, c)\n+ Order(d, e)")
+    assert problem.splitlines() == [
+        "Order: has 102 fields: use at most 100",
+        "    + Order(d, e)",
+        "            ^",
+    ]
+
+
+def test_only_the_first_step_with_faults_is_told() -> None:
+    found = problems("Order(a: Tga), Bill(b: strng) + Tag(a: strng)")
+
+    assert [problem.partition(": ")[0] for problem in found] == ["Order.a", "Bill.b"]
+
+
+def parts(tokens: list[str]) -> tuple[list[str], list[list[str]]]:
+    """Take an entity in tokens apart: what is before its brackets, and its fields."""
+    if "(" not in tokens:
+        return tokens, []
+    opening, depth = tokens.index("("), 0
+    fields: list[list[str]] = [[]]
+    for piece in tokens[opening + 1 : -1]:
+        depth += (piece in ("(", "[")) - (piece in (")", "]"))
+        if piece == "," and not depth:
+            fields.append([])
+        else:
+            fields[-1].append(piece)
+    return tokens[:opening], [field for field in fields if field]
+
+
+def together(head: list[str], fields: list[list[str]]) -> list[str]:
+    inner = [token for field in fields for token in (",", *field)]
+    return [*head, "(", *inner[1:], ")"] if inner else head
+
+
+def of_child(field: list[str], step: int, random: Random) -> Iterator[tuple[int, Any]]:
+    """Put some fields of a child into a later step."""
+    before, child = field[:3], field[3:-1]
+    if before[1:] == [":", "["] and child[0].lower() not in pre.SPELLINGS:
+        head, fields = parts(child)
+        if len(fields) > 1 and step < 3:
+            later = [*before, *together(head[:1], fields[1:]), "]"]
+            yield random.randint(step + 1, 3), later
+            field = [*before, *together(head, fields[:1]), "]"]
+    yield step, field
+
+
+def in_steps(structure: list[list[str]], random: Random) -> list[str]:
+    """Spread an answer over three steps, nothing before what it refers to."""
+    everyone = {pre._pascal(tokens[0]): parts(tokens) for tokens in structure}
+    steps = {
+        name: [random.randint(1, 3) for _ in fields or [name]]
+        for name, (_, fields) in everyone.items()
+    }
+    for name in [*everyone] * 3:
+        for place, field in enumerate(everyone[name][1]):
+            for other in everyone.keys() & set(map(pre._pascal, field)):
+                steps[name][place] = max(steps[name][place], min(steps[other]))
+    written: dict[int, list[list[str]]] = {1: [], 2: [], 3: []}
+    for name, (head, fields) in everyone.items():
+        first = min(steps[name])
+        spread: list[tuple[int, list[str]]] = []
+        for step, field in zip(steps[name], fields, strict=False):
+            spread += of_child(field, step, random)
+        for step, entities in written.items():
+            new = [field for at, field in spread if at == step]
+            if new or step == first:
+                entities.append(together(head if step == first else head[:1], new))
+    return [
+        lay_out(entities, random.randint(1, 999))
+        for entities in written.values()
+        if entities
+    ]
+
+
+def up_to(step: int, entity: Any) -> Any:
+    """Leave out of an entity what later steps gave it."""
+    kept = [field for field in entity.fields if field.step <= step]
+    children = [field.child and up_to(step, field.child) for field in kept]
+    pairs = zip(kept, children, strict=True)
+    return entity._replace(fields=tuple(one._replace(child=of) for one, of in pairs))
+
+
+def test_no_step_changes_what_an_earlier_one_has_made() -> None:
+    random, good = Random(7), 0  # noqa: S311
+    for structure in [one for one in drawn(structures(), 25) for _ in range(4)]:
+        steps = in_steps(structure, random)
+        whole, found = pre.read_entities("+".join(steps))
+        good += not found
+        for count in range(1, len(steps)) if not found else ():
+            before = [up_to(count, entity) for entity in whole if entity.step <= count]
+            assert pre.read_entities("+".join(steps[:count])) == (before, [])
+
+    assert good > 40

@@ -525,7 +525,7 @@ SOUP = [
     *"\r\n \x1b[31m \u202e \ud800 日本 \u0301 {{ %} '' 'x' -1 1.50 1_000".split(" "),
     *"a b Order order-line Tag people None id class unique index enum true str".split(),
     *"int json Email optional Order(a) [Tag] enum(a,b) Decimal(12,2) :Tag? =0".split(),
-    *("# so", "lines: [Line(a: int)]", "x" * 90, "9" * 20),
+    *("# so", "lines: [Line(a: int)]", "x" * 90, "9" * 20, " + ", "\n+ "),
 ]
 
 
