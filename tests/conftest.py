@@ -1,18 +1,26 @@
 """How the tests generate services and run them."""
 
+import asyncio
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import NullPool, Row, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 TEMPLATE = Path(__file__).parents[1]
+SERVICE = "{{cookiecutter.project_slug}}"
 BIN = Path(sys.executable).parent
 
 
@@ -96,6 +104,38 @@ def bake(target: Path, **answers: str) -> Path:
     return project
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """Ask git, which is to succeed."""
+    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
+    done = run("git", *who, *arguments, cwd=folder)
+    assert done.code == 0, done.out + done.err
+    return done.out
+
+
+def commit(folder: Path) -> None:
+    """Commit all that is there, in a repository that is made if need be."""
+    git(folder, "init", "--quiet")
+    git(folder, "add", "-A")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", "as it is")
+
+
+EXAMPLE = dict(
+    answer.split("=", 1) for answer in module_at(TEMPLATE / "run.py").EXAMPLE
+)
+
+
+def template_at(folder: Path) -> Path:
+    """Make a repository of the template, to be changed."""
+    folder.mkdir(parents=True)
+    for name in ("cookiecutter.json", "hexagonal_gate.py"):
+        shutil.copy(TEMPLATE / name, folder)
+    for name in ("hooks", SERVICE):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(TEMPLATE / name, folder / name, ignore=ignored)
+    commit(folder)
+    return folder
+
+
 CHECKS = [
     "ruff format --check",
     "ruff check",
@@ -138,3 +178,37 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     project = bake(tmp_path_factory.mktemp("server"))
     with module_at(project / "dev/postgres.py").postgres() as url:
         yield url
+
+
+@contextmanager
+def made_database(server: str) -> Generator[str]:
+    """Make a database for one test; it is gone afterwards."""
+    name = f"made_{uuid4().hex}"
+    query(server, f"CREATE DATABASE {name}")
+    try:
+        url = make_url(server).set(database=name)
+        yield url.render_as_string(hide_password=False)
+    finally:
+        query(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def query(url: str, *statements: str) -> list[Row[Any]]:
+    """Run statements; return the rows of the last one."""
+
+    async def run_all() -> list[Row[Any]]:
+        there = make_url(url).set(drivername="postgresql+asyncpg")
+        engine = create_async_engine(
+            there, isolation_level="AUTOCOMMIT", poolclass=NullPool
+        )
+        async with engine.connect() as connection:
+            for statement in statements:
+                result = await connection.execute(text(statement))
+            return list(result) if result.returns_rows else []
+
+    return asyncio.run(run_all())
+
+
+def alembic(service: Path, url: str, command: str) -> Run:
+    """Migrate, as a service does that has no password to keep."""
+    settings = {"DATABASE_URL": url, "ENVIRONMENT": "development"}
+    return run("alembic", *command.split(), cwd=service, **settings, PYTHONPATH="src")

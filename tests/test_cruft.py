@@ -1,37 +1,16 @@
 """A service made by cruft takes in a newer template, its own edits kept."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import TEMPLATE, run
-
-SERVICE = "{{cookiecutter.project_slug}}"
-
-
-def git(folder: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    done = run("git", *who, *arguments, cwd=folder)
-    assert done.code == 0, done.out + done.err
-
-
-def commit(folder: Path) -> None:
-    git(folder, "add", "-A")
-    git(folder, "commit", "--quiet", "-m", "as it is")
+from tests.conftest import SERVICE, commit, run, template_at
 
 
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     """A repository of the template, to be changed."""
-    template = tmp_path / "template"
-    template.mkdir()
-    for name in ("cookiecutter.json", "hexagonal_gate.py", "hooks", SERVICE):
-        copy = shutil.copytree if (TEMPLATE / name).is_dir() else shutil.copy
-        copy(TEMPLATE / name, template / name)
-    git(template, "init", "--quiet")
-    commit(template)
-    return template
+    return template_at(tmp_path / "template")
 
 
 @pytest.fixture
@@ -42,7 +21,6 @@ def project(template: Path, tmp_path: Path) -> Path:
     )
     assert done.code == 0, done.out + done.err
     project = tmp_path / "order-service"
-    git(project, "init", "--quiet")
     commit(project)
     return project
 
