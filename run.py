@@ -7,6 +7,7 @@ python3 run.py load     measure a generated service beside one written by hand
 python3 run.py mutants  plant bugs in a generated service, and see its tests find them
 python3 run.py check    format, lint and types; changes nothing
 python3 run.py fix      format, and mend what can be mended
+python3 run.py example  generate the service in examples/ anew
 python3 run.py install  make the environment of the tests
 """
 
@@ -20,16 +21,23 @@ from pathlib import Path
 ROOT = Path(__file__).parent
 BUILD = ROOT / "build"
 SERVICE = str(BUILD / "order-service")  # as the default answers call it
-ANSWERS = ["--no-input", "api=fastapi"]
+EXAMPLES = ROOT / "examples"
+EXAMPLE = [
+    "project_name=Tea Shop",
+    "entities=Tea(name unique, price: Decimal(6,2)),"
+    " Order(guest: Email, lines: [OrderLine(tea: Tea, cups: int)])",
+]
+HTTP = "api=fastapi"
 AT_ONCE = ["--numprocesses=auto", "--dist=loadgroup"]
 WINDOWS = os.name == "nt"
 
 
 def main(verb: str = "", *arguments: str) -> int:
     """Run one verb; return its exit code."""
+    generate = ["cookiecutter", str(ROOT), "--no-input", "--output-dir"]
     commands = {
         "demo": [
-            ["uvx", "cookiecutter", str(ROOT), "-o", str(BUILD), *ANSWERS],
+            ["uvx", *generate, str(BUILD), HTTP],
             ["uv", "run", "--directory", SERVICE, "python", "-m", "dev.demo"],
         ],
         "test": [["uv", "run", "pytest", *AT_ONCE, *arguments]],
@@ -45,19 +53,22 @@ def main(verb: str = "", *arguments: str) -> int:
             ["uv", "run", "ruff", "check", "--fix"],
             ["uv", "run", "ruff", "format"],
         ],
+        "example": [["uv", "run", *generate, str(EXAMPLES), *EXAMPLE, HTTP]],
         "install": [["uv", "sync"]],
     }
     if verb not in commands:
         print(__doc__)
         return 2
-    if verb == "demo":
-        shutil.rmtree(BUILD, ignore_errors=True)
+    if remade := {"demo": BUILD, "example": EXAMPLES}.get(verb):
+        shutil.rmtree(remade, ignore_errors=True)
     environment = with_uv()
     for program, *rest in commands[verb]:
         print("$", program, *rest, flush=True)
         found = shutil.which(program, path=environment["PATH"]) or program
         if code := subprocess.call([found, *rest], cwd=ROOT, env=environment):
             return code
+    if verb == "example":  # its record tells where this repository is
+        (EXAMPLES / "tea-shop/.cruft.json").unlink()
     return 0
 
 

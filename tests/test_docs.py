@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import TEMPLATE, bake, generate, hook, run
+from tests.conftest import EXAMPLE, TEMPLATE, bake, generate, hook, run, texts
 
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
-
-
-TEA_AND_CUP = "Tea(name unique, price: Decimal(6,2)), Cup(tea: Tea?, litres: float)"
-
-TEA_SHOP = {"project_name": "Tea Shop", "entities": TEA_AND_CUP, "api": "fastapi"}
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -23,13 +18,13 @@ def blocks(text: str, language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def tea_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The service that README shows."""
-    return bake(tmp_path_factory.mktemp("docs"), **TEA_SHOP)
+    return bake(tmp_path_factory.mktemp("docs"), **EXAMPLE, api="fastapi")
 
 
 def test_the_readme_shows_the_dialogue_as_it_is(tmp_path: Path) -> None:
     shown = blocks(README, "text")[0]
 
-    done = generate(tmp_path, **TEA_SHOP)
+    done = generate(tmp_path, **EXAMPLE, api="fastapi")
 
     assert shown.partition("\n\n")[2].strip() == done.out.strip()
 
@@ -69,12 +64,25 @@ def test_the_readme_shows_the_tree_as_it_is(tea_shop: Path) -> None:
     assert shown == 22
 
 
+def test_the_example_is_what_is_generated(tea_shop: Path) -> None:
+    example = TEMPLATE / "examples/tea-shop"
+    listed = run("git", "ls-files", ".", cwd=example).out.split()
+
+    generated = texts(tea_shop)
+    del generated[Path(".cruft.json")]  # it tells where the template was
+    assert set(listed) == {path.as_posix() for path in generated}
+    for path, text in generated.items():
+        assert (example / path).read_bytes() == text, f"python3 run.py example: {path}"
+
+
 def test_the_commands_of_the_documents_are_those_of_run_py() -> None:
     known = run("python", "run.py", cwd=TEMPLATE).out
     documents = README + (TEMPLATE / "CONTRIBUTING.md").read_text(encoding="utf-8")
     verbs = set(re.findall(r"run\.py (\w+)", documents))
 
-    assert verbs == set("install fix check test demo faults mutants load".split())
+    assert verbs == set(
+        "install fix example check test demo faults mutants load".split()
+    )
     for verb in verbs:
         assert f"run.py {verb} " in known
 
@@ -93,7 +101,7 @@ def test_every_file_that_a_generated_readme_names_is_there(tea_shop: Path) -> No
     )
     package = tea_shop / "src/tea_shop"
 
-    assert len(named) == 14
+    assert len(named) == 13
     for name in named:
         assert (tea_shop / name).exists() or (package / name).exists(), name
 
@@ -102,7 +110,7 @@ def test_the_use_case_that_a_generated_readme_reads_is_in_the_code(
     tea_shop: Path,
 ) -> None:
     readme = (tea_shop / "README.md").read_text(encoding="utf-8")
-    service = (tea_shop / "src/tea_shop/application/cup.py").read_text()
+    service = (tea_shop / "src/tea_shop/application/tea.py").read_text()
 
     (shown,) = blocks(readme, "python")
     for line in shown.splitlines():

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import (
     CHECKS,
+    EXAMPLE,
     TEMPLATE,
     bake,
     generate,
@@ -74,6 +75,7 @@ RELATIONS = """
 """
 SERVICES = {
     "default": {},
+    "example": EXAMPLE,
     "types": {"entities": TYPES},
     "relations": {"entities": RELATIONS},
     "one": {"project_name": "a", "package_name": "a", "entities": "A"},
@@ -84,7 +86,7 @@ SERVICES = {
 
 
 VARIANTS = [  # with HTTP there is all that there is without
-    *("default none", "default fastapi", "types fastapi", "relations fastapi"),
+    *("default none", "example fastapi", "types fastapi", "relations fastapi"),
     *("one fastapi", "fifty none", "longest fastapi", "careful none"),
 ]
 

@@ -1,0 +1,1 @@
+"""tea-shop: a service in hexagonal architecture."""

@@ -1,0 +1,1 @@
+"""The use cases; imports the domain and pydantic."""

@@ -1,0 +1,1 @@
+"""What crosses the boundary of the application, one module an entity."""

@@ -1,0 +1,1 @@
+"""The model and its rules; imports nothing but the standard library."""

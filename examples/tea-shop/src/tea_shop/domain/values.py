@@ -1,0 +1,47 @@
+"""The rules that values share.
+
+Each raises `InvalidValue`, and passes over None: whether a field may be absent, its
+type says.
+"""
+
+from decimal import Decimal
+
+from tea_shop.domain.errors import InvalidValue
+
+
+def check_integer(field: str, value: int | None, *, bits: int) -> None:
+    """Refuse what does not fit in so many bits, one of them for the sign."""
+    if value is not None and not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+        raise InvalidValue(f"{field} must fit in {bits} bits")
+
+
+def check_decimal(
+    field: str, value: Decimal | None, *, digits: int, places: int
+) -> None:
+    """Refuse what the column would round, or has no room for."""
+    if value is None or value == 0:
+        return
+    if not value.is_finite():
+        raise InvalidValue(f"{field} must be a finite number")
+    _, figures, exponent = value.as_tuple()
+    zeros = next(n for n, figure in enumerate(reversed(figures)) if figure)
+    if -int(exponent) - zeros > places or value.adjusted() >= digits - places:
+        rule = f"at most {digits} digits, {places} of them decimals"
+        raise InvalidValue(f"{field} must have {rule}")
+
+
+def check_line(field: str, value: str | None, *, longest: int) -> None:
+    """Refuse what is blank, too long or no text."""
+    if value is None:
+        return
+    if not value.strip():
+        raise InvalidValue(f"{field} must not be blank")
+    if len(value) > longest:
+        raise InvalidValue(f"{field} must not be longer than {longest} characters")
+    check_text(field, value)
+
+
+def check_text(field: str, value: str | None) -> None:
+    """Refuse the characters that PostgreSQL does not keep."""
+    if any(mark == "\0" or "\ud800" <= mark <= "\udfff" for mark in value or ""):
+        raise InvalidValue(f"{field} must be text, without NUL or a lone surrogate")

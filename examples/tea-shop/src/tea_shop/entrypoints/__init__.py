@@ -1,0 +1,1 @@
+"""What drives the service from outside."""

@@ -1,0 +1,1 @@
+"""PostgreSQL by SQLAlchemy: the only layer that knows of either."""

@@ -1,0 +1,196 @@
+"""What goes wrong in the database, in the words of the domain and the application.
+
+SQLAlchemy reports each error here, wherever the statement came from; so no repository
+has to catch one. What the driver says of the values that were sent goes no further.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import URL, Connection, Index, Table, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.schema import ColumnCollectionConstraint
+
+from tea_shop.application.errors import (
+    ReadOnly,
+    RolledBack,
+    StorageError,
+    TimedOut,
+    TransactionConflict,
+    Unavailable,
+)
+from tea_shop.domain.errors import (
+    AlreadyTaken,
+    DomainError,
+    InvalidValue,
+    StillReferenced,
+    UnknownReference,
+)
+from tea_shop.infrastructure.models.base import Base
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+STORAGE_ERRORS = {
+    "08": (Unavailable, "the connection to the database broke"),
+    "25006": (ReadOnly, "this unit of work only reads"),
+    "25P02": (RolledBack, "an error before this one ended the transaction"),
+    "40": (TransactionConflict, "another transaction was in the way"),
+    "53": (Unavailable, "the database has no room for more"),
+    "55P03": (TransactionConflict, "another transaction holds the lock"),
+    "57014": (TimedOut, "the statement took too long"),
+    "57P": (Unavailable, "the database is shutting down"),
+}
+"""By a code of PostgreSQL, or by how one begins."""
+UNFIT = ValueError | RecursionError
+"""What the driver raises where it cannot write a value as its type."""
+
+
+def watch(engine: AsyncEngine) -> None:
+    """Translate errors, and use neither a broken connection nor a lost transaction."""
+    listeners: dict[str, Callable[..., Any]] = {
+        "handle_error": _translate,
+        "begin": _forget_failure,
+        "savepoint": _refuse_failed,
+        "rollback_savepoint": _forget_failure,
+        "commit": _before_commit,
+        "checkout": _refuse_used,
+    }
+    for name, listener in listeners.items():
+        event.listen(engine.sync_engine, name, listener)
+
+
+@contextmanager
+def reaching(url: URL) -> Generator[None]:
+    """Raise `Unavailable`, without the password, where no connection can be had."""
+    driver_errors = (asyncpg.InterfaceError, asyncpg.PostgresError, OSError)
+    try:
+        yield
+    except (*driver_errors, DBAPIError, PoolTimeout) as error:
+        shown = url.difference_update_query(["password"])
+        database = shown.render_as_string(hide_password=True)
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        words = str(reason) or type(reason).__name__
+        raise Unavailable(f"{database} cannot be reached: {words}") from None
+
+
+async def fail(session: AsyncSession) -> None:
+    """Let nothing but a rollback end the transaction, or the savepoint in it."""
+    session.expunge_all()  # nothing of it is to be written by the commit
+    connection = await session.connection()
+    connection.info["failed"] = True
+
+
+def _translate(context: ExceptionContext) -> Exception | None:
+    error, connection = context.original_exception, context.connection
+    driver_errors = context.dialect.loaded_dbapi.Error
+    if connection is None or not isinstance(error, driver_errors | OSError | UNFIT):
+        return None  # `reaching` tells of connections; others are faults of the code
+    translated = _translated(error, context)
+    if isinstance(translated, Unavailable):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False  # the others may well work
+    _mark(connection, has_failed=True)
+    return translated
+
+
+def _translated(error: Exception, context: ExceptionContext) -> Exception:
+    state, driver = getattr(error, "sqlstate", None) or "", error.__cause__ or error
+    # They would be printed with the error, and the driver's DETAIL shows the row.
+    error.__cause__ = error.__context__ = None
+    if isinstance(error, TimeoutError):
+        return TimedOut("the database did not answer in time")
+    if isinstance(error, OSError) or context.is_disconnect:
+        return Unavailable("the connection to the database broke")
+    if isinstance(driver, asyncpg.InvalidCachedStatementError):
+        return TransactionConflict("the schema changed under the statement")
+    if state[:2] == "42":  # the statement is wrong, and this tells where
+        return StorageError(f"{error.args[0]} ({state})")
+    error.args = (type(driver).__name__,)  # other words may show a value
+    if state[:2] == "23":
+        return _refusal(state, driver, context)
+    if state[:2] == "22" or isinstance(driver, UNFIT):
+        return InvalidValue(_too_long(context) or "a value does not fit its column")
+    for code in (state, state[:3], state[:2]):
+        if code in STORAGE_ERRORS:
+            kind, sentence = STORAGE_ERRORS[code]
+            return kind(sentence)
+    return StorageError(f"{type(driver).__name__} {state}".strip())
+
+
+def _refusal(state: str, driver: Any, context: ExceptionContext) -> DomainError:
+    columns = _columns(driver.table_name, driver.constraint_name)
+    is_delete = getattr(context.execution_context, "isdelete", False)
+    if state == "23502":
+        return InvalidValue(f"{driver.column_name} must not be absent")
+    if state == "23514":
+        return InvalidValue(f"{driver.constraint_name} does not hold")
+    if state == "23001" or (state == "23503" and is_delete):
+        return StillReferenced(f"{driver.table_name} still refer to it")
+    if state == "23503":
+        return UnknownReference(f"{columns} is not known")
+    return AlreadyTaken(f"{columns} is taken")
+
+
+def _columns(table_name: str, constraint_name: str) -> str:
+    """Name the columns that a constraint is about, or else the constraint."""
+    tables = [mapper.local_table for mapper in Base.registry.mappers]
+    constraints: list[ColumnCollectionConstraint | Index] = [
+        one
+        for table in tables
+        if isinstance(table, Table) and table.name == table_name
+        for one in (*table.constraints, *table.indexes)
+        if isinstance(one, ColumnCollectionConstraint | Index)
+    ]
+    for one in constraints:
+        if one.name == constraint_name:
+            return ", ".join(column.name for column in one.columns)
+    return constraint_name
+
+
+def _too_long(context: ExceptionContext) -> str | None:
+    """Say which text is too long, which PostgreSQL does not."""
+    execution: Any = context.execution_context
+    try:
+        columns = execution.compiled.statement.table.columns
+    except AttributeError:
+        return None  # it does not write to a table that SQLAlchemy knows
+    rows = execution.compiled_parameters
+    for name, value in [pair for row in rows for pair in row.items()]:
+        column = columns.get(name.partition("__")[0])
+        longest = getattr(getattr(column, "type", None), "length", None)
+        if longest and len(str(value)) > longest:
+            return f"{column.name} must not be longer than {longest} characters"
+    return None
+
+
+def _mark(connection: Connection, *, has_failed: bool) -> None:
+    # The very first connection has no `info` yet, and one that broke has none any more.
+    with suppress(NotImplementedError, PendingRollbackError):
+        connection.info["failed"] = has_failed
+
+
+def _forget_failure(connection: Connection, *_: Any) -> None:
+    _mark(connection, has_failed=False)
+
+
+def _refuse_failed(connection: Connection, *_: Any) -> None:
+    if connection.invalidated or connection.info.get("failed"):
+        raise RolledBack("an error before this one ended the transaction")
+
+
+def _before_commit(connection: Connection) -> None:
+    # PostgreSQL answers to the COMMIT of a failed transaction with a ROLLBACK, and the
+    # driver passes over that in silence.
+    if not connection.invalidated and connection.info.get("failed"):
+        connection.connection.rollback()
+    _refuse_failed(connection)
+
+
+def _refuse_used(connection: Any, *_: Any) -> None:
+    driver = connection.driver_connection
+    if driver.is_closed() or driver.is_in_transaction():
+        raise DisconnectionError

@@ -1,0 +1,1 @@
+"""From models to entities and back, one module an entity."""

@@ -1,0 +1,53 @@
+"""Between the order and its row."""
+
+from sqlalchemy.orm import selectinload
+
+from tea_shop.domain.identities import OrderId
+from tea_shop.domain.order import Order, OrderLine
+from tea_shop.infrastructure.models.order import OrderLineModel, OrderModel
+
+# What has to be loaded with a row for `to_entity` to read.
+PARTS = (selectinload(OrderModel.lines),)
+
+
+def to_entity(model: OrderModel) -> Order:
+    """Rebuild the entity of a row."""
+    return Order(
+        id=OrderId(model.id),
+        version=model.version,
+        guest=model.guest,
+        lines=tuple(read_order_line(row) for row in model.lines),
+    )
+
+
+def read_order_line(model: OrderLineModel) -> OrderLine:
+    """Rebuild an order line."""
+    return OrderLine(
+        tea_id=model.tea_id,
+        cups=model.cups,
+    )
+
+
+def apply_changes(model: OrderModel, order: Order) -> None:
+    """Write the entity over its row; identity and version are not its to set."""
+    model.guest = order.guest
+    model.lines = [
+        write_order_line(position, order_line)
+        for position, order_line in enumerate(order.lines)
+    ]
+
+
+def write_order_line(position: int, order_line: OrderLine) -> OrderLineModel:
+    """Make the row of an order line at this place among the others."""
+    return OrderLineModel(
+        position=position,
+        tea_id=order_line.tea_id,
+        cups=order_line.cups,
+    )
+
+
+def to_model(order: Order) -> OrderModel:
+    """Make the row of a new entity."""
+    model = OrderModel()
+    apply_changes(model, order)
+    return model

@@ -1,0 +1,1 @@
+"""The domain's repositories over SQLAlchemy, one module an entity."""

@@ -1,0 +1,65 @@
+"""The unit of work over one SQLAlchemy session."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from tea_shop.application.errors import CommitUnknown, TimedOut, Unavailable
+from tea_shop.application.unit_of_work import UnitOfWork
+from tea_shop.infrastructure.failures import reaching
+from tea_shop.infrastructure.repositories.order import SqlAlchemyOrderRepository
+from tea_shop.infrastructure.repositories.tea import SqlAlchemyTeaRepository
+from tea_shop.infrastructure.session import end_use, refuse_misuse
+
+
+class SqlAlchemyUnitOfWork(UnitOfWork):
+    """One session, one transaction; make a new one for every use."""
+
+    def __init__(
+        self,
+        session_factory: async_sessionmaker[AsyncSession],
+        *,
+        read_only: bool = False,
+    ) -> None:
+        session = session_factory()
+        self._session = session
+        self._read_only = read_only
+        self.orders = SqlAlchemyOrderRepository(session)
+        self.teas = SqlAlchemyTeaRepository(session)
+        # Your own:
+
+    async def __aenter__(self) -> Self:
+        refuse_misuse(self._session.sync_session)  # from now on it serves this task
+        options = {"postgresql_readonly": True} if self._read_only else {}
+        with reaching(self._session.get_bind().engine.url):
+            await self._session.connection(execution_options=options)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Closing the session rolls back what was not committed. Its own exit does
+        # so to the end even where the task is being cancelled.
+        await self._session.__aexit__(exc_type, exc, traceback)
+
+    async def commit(self) -> None:
+        refuse_misuse(self._session.sync_session)
+        try:
+            await self._session.commit()
+        except (TimedOut, Unavailable):
+            raise CommitUnknown("the database did not answer to the commit") from None
+        finally:
+            end_use(self._session.sync_session)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        refuse_misuse(self._session.sync_session)
+        async with self._session.begin_nested():
+            yield
+            refuse_misuse(self._session.sync_session)  # an error nobody heeded

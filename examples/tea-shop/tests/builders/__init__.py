@@ -1,0 +1,1 @@
+"""Entities to test with, one module an entity."""

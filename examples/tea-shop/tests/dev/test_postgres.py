@@ -1,0 +1,79 @@
+"""The throw-away PostgreSQL is what it says, whoever ends it and however."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from dev.postgres import main, postgres
+
+pytestmark = pytest.mark.postgres
+
+ROOT = Path(__file__).parents[2]
+OWNER = """
+import time
+
+from dev.postgres import postgres
+with postgres() as url:
+    print(url, flush=True)
+    time.sleep(60)
+"""
+
+
+def folder(url: str) -> Path:
+    """Where the server keeps its data and its socket."""
+    host = make_url(url).query["host"]
+    assert isinstance(host, str)
+    return Path(host)
+
+
+async def test_it_answers_and_leaves_nothing_behind() -> None:
+    with postgres() as url:
+        engine = create_async_engine(url)
+        async with engine.connect() as connection:
+            lower = (await connection.execute(text("SELECT lower('ÄÖ')"))).scalar_one()
+        await engine.dispose()
+        there = folder(url).exists()
+
+    assert lower == "äö"
+    assert there
+    assert not folder(url).exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the folder is that of a socket")
+def test_it_ends_with_an_owner_that_is_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        home = folder(owner.stdout.readline().strip())
+        process = int((home / "data" / "postmaster.pid").read_text().split()[0])
+        owner.kill()
+
+    deadline = time.monotonic() + 10
+    while home.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    assert not home.exists()
+    assert not Path(f"/proc/{process}").exists()
+
+
+def test_a_command_is_given_the_url_and_its_exit_code_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://given/db")
+    script = "import os; exit(os.environ['DATABASE_URL'] == 'postgresql://given/db')"
+
+    assert main([sys.executable, "-c", script]) == 1
+
+
+@pytest.mark.parametrize("command", [[], ["no-such-command"]])
+def test_no_command_is_told(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 2
+    assert capsys.readouterr().err.startswith("no such command: ")

@@ -1,0 +1,156 @@
+"""Models that the tests of the data layer work with, whatever the service keeps.
+
+Their names end differently from those of the service, and their tables are in no
+migration: each test makes them in a transaction that is never committed.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, MetaData, Table
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from tea_shop.infrastructure.models.base import (
+    Base,
+    EntityModel,
+    IdMixin,
+    SoftDeleteMixin,
+    TimestampMixin,
+    VersionMixin,
+)
+from tea_shop.infrastructure.repositories.base import BaseRepository
+
+
+class Bare(Base):
+    """A model of the tests, without a mixin."""
+
+    __abstract__ = True
+    metadata = MetaData(naming_convention=Base.metadata.naming_convention)
+
+
+class Numbered(IdMixin, Bare):
+    __tablename__ = "_numbered"
+
+    name: Mapped[str]
+
+
+class Counted(VersionMixin, Bare):
+    __tablename__ = "_counted"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Stamped(TimestampMixin, Bare):
+    __tablename__ = "_stamped"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Hideable(SoftDeleteMixin, Bare):
+    __tablename__ = "_hideable"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Example(EntityModel):
+    """A model of the tests, with those that each entity has."""
+
+    __abstract__ = True
+    metadata = Bare.metadata
+
+
+book_genres = Table(
+    "_book_genres",
+    Example.metadata,
+    Column(
+        "book_id",
+        BigInteger,
+        ForeignKey("_books.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column(
+        "genre_id",
+        BigInteger,
+        ForeignKey("_genres.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+)
+
+
+class Author(SoftDeleteMixin, Example):
+    __tablename__ = "_authors"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    books: Mapped[list["Book"]] = relationship(back_populates="author", lazy="raise")
+
+
+class Book(SoftDeleteMixin, Example):
+    __tablename__ = "_books"
+
+    title: Mapped[str]
+    author_id: Mapped[int] = mapped_column(ForeignKey("_authors.id"), index=True)
+    author: Mapped[Author] = relationship(back_populates="books", lazy="raise")
+    genres: Mapped[list["Genre"]] = relationship(
+        back_populates="books", lazy="raise", secondary=book_genres
+    )
+
+
+class Genre(Example):
+    """A row that is deleted, and not hidden."""
+
+    __tablename__ = "_genres"
+
+    name: Mapped[str]
+    books: Mapped[list[Book]] = relationship(
+        back_populates="genres", lazy="raise", secondary=book_genres
+    )
+
+
+class Account(Example):
+    __tablename__ = "_accounts"
+    __table_args__ = (CheckConstraint("balance >= 0", name="balance"),)
+
+    balance: Mapped[int]
+
+
+class Copy(NamedTuple):
+    """An entity, as far as a repository has to know it."""
+
+    id: int
+    version: int
+
+
+class AuthorRepository(BaseRepository[Author]):
+    model_class = Author
+
+
+class BookRepository(BaseRepository[Book]):
+    model_class = Book
+
+
+class GenreRepository(BaseRepository[Genre]):
+    model_class = Genre
+
+
+class AccountRepository(BaseRepository[Account]):
+    model_class = Account
+
+
+async def some_authors(session: AsyncSession) -> tuple[Author, Author]:
+    """Keep an author of two books and one of a hidden book."""
+    one, two = Author(name="Anne"), Author(name="Bram")
+    await AuthorRepository(session).create(one, two)
+    books = [
+        Book(title="Beta", author_id=one.id),
+        Book(title="Alpha", author_id=one.id),
+        Book(title="Gamma", author_id=two.id),
+    ]
+    genre = Genre(name="Novels")
+    await GenreRepository(session).create(genre)
+    for book in books:
+        book.genres = [genre]
+    repository = BookRepository(session)
+    await repository.create(*books)
+    await repository.delete(books[2])
+    session.expunge_all()
+    return one, two

@@ -1,0 +1,377 @@
+"""What every repository can do, shown with models of the tests."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import delete, func, inspect, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
+
+from tea_shop.domain.errors import (
+    AlreadyTaken,
+    ConcurrentUpdate,
+    InvalidValue,
+    StillReferenced,
+    UnknownReference,
+)
+from tea_shop.infrastructure.repositories import base
+from tea_shop.infrastructure.repositories.base import BaseRepository
+from tea_shop.infrastructure.session import WITH_HIDDEN
+
+from tests.infrastructure.examples import (
+    Account,
+    AccountRepository,
+    Author,
+    AuthorRepository,
+    Book,
+    BookRepository,
+    Copy,
+    Genre,
+    GenreRepository,
+    some_authors,
+)
+
+
+def test_a_repository_must_name_its_model_class() -> None:
+    with pytest.raises(TypeError, match="Nameless must name its model_class"):
+        type("Nameless", (BaseRepository,), {})
+
+
+@pytest.mark.postgres
+async def test_what_is_created_can_be_read(examples: AsyncSession) -> None:
+    repository, model = GenreRepository(examples), Genre(name="Novels")
+
+    await repository.create(model)
+
+    assert model.id > 0
+    assert await repository.get_by_id(model.id) is model
+    assert await repository.find_one(name="Novels") is model
+    assert await repository.get_by_id(model.id + 1) is None
+    assert await repository.count(name="Novels") == 1
+
+
+@pytest.mark.postgres
+async def test_many_are_created_with_one_statement(
+    examples: AsyncSession, statements: list[str]
+) -> None:
+    repository = GenreRepository(examples)
+    models = [Genre(name=f"genre {number}") for number in range(100)]
+    statements.clear()
+
+    await repository.create(*models)
+
+    assert len(statements) == 1
+    assert [model.id for model in models] == sorted(model.id for model in models)
+    page = await repository.get_many(50, 10)
+    assert [model.name for model in page] == [f"genre {n}" for n in range(50, 60)]
+
+
+@pytest.mark.postgres
+async def test_many_are_updated_with_one_statement(
+    examples: AsyncSession, statements: list[str]
+) -> None:
+    repository = AuthorRepository(examples)
+    models = [Author(name=f"author {number}") for number in range(100)]
+    await repository.create(*models)
+    statements.clear()
+
+    for model in models[:99]:
+        model.name = model.name.upper()
+        set_committed_value(model, "updated_at", None)
+    models[99].soft_delete(datetime.now(UTC))
+    await repository.update(*models)
+
+    assert len(statements) == 1
+    assert {model.updated_at for model in models} == {models[0].created_at}
+    assert {model.version for model in models} == {2}
+    assert not any(inspect(model).modified for model in models)
+    examples.expunge_all()
+    kept = await AuthorRepository(examples).get_many(0, 100)
+    assert [one.name for one in kept] == [f"AUTHOR {n}" for n in range(99)]
+    assert {one.version for one in kept} == {2}
+
+
+@pytest.mark.postgres
+async def test_more_are_updated_than_a_statement_can_take(
+    examples: AsyncSession, statements: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "MOST_PARAMETERS", 15)  # three rows of five columns
+    repository = GenreRepository(examples)
+    models = [Genre(name=f"genre {number}") for number in range(7)]
+    await repository.create(*models)
+    statements.clear()
+
+    for model in models:
+        model.name = model.name.upper()
+    await repository.update(*models)
+
+    assert len(statements) == 3
+    assert await repository.count(Genre.name.like("GENRE %"), version=2) == 7
+
+
+@pytest.mark.postgres
+async def test_what_the_database_sets_can_be_read_after_each_write(
+    examples: AsyncSession,
+) -> None:
+    repository, model = AuthorRepository(examples), Author(name="Anne")
+    await repository.create(model)
+    assert model.created_at == model.updated_at  # by the same transaction
+    made = model.updated_at
+
+    model.name = "Anna"
+    set_committed_value(model, "updated_at", None)
+    await repository.update(model)
+    assert model.updated_at == made
+
+    await repository.delete(model)
+    assert model.deleted_at is not None
+    assert made <= model.deleted_at <= datetime.now(UTC)
+
+
+@pytest.mark.postgres
+async def test_a_row_that_moved_on_is_not_overwritten(examples: AsyncSession) -> None:
+    repository = GenreRepository(examples)
+    models = [Genre(name="a"), Genre(name="b")]
+    await repository.create(*models)
+    first = Genre.id == models[0].id
+    await examples.execute(
+        update(Genre).where(first).values(version=2),
+        execution_options={"synchronize_session": False},
+    )
+    for model in models:
+        model.name = "changed"
+
+    with pytest.raises(ConcurrentUpdate, match=f"^_genres {models[0].id} moved on$"):
+        await repository.update(*models)
+
+
+@pytest.mark.postgres
+async def test_what_is_too_long_is_named(examples: AsyncSession) -> None:
+    repository = AuthorRepository(examples)
+    models = [Author(name="a"), Author(name="b")]
+    await repository.create(*models)
+    models[1].name = "x" * 256
+
+    with pytest.raises(InvalidValue, match="name must not be longer than 255 char"):
+        await repository.update(*models)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("write", [GenreRepository.update, GenreRepository.delete])
+async def test_a_row_that_moved_on_is_neither_changed_nor_deleted(
+    examples: AsyncSession, write: Callable[[GenreRepository, Genre], Awaitable[None]]
+) -> None:
+    repository, model = GenreRepository(examples), Genre(name="some name")
+    await repository.create(model)
+    await examples.execute(
+        update(Genre).values(version=2),
+        execution_options={"synchronize_session": False},
+    )
+
+    with pytest.raises(ConcurrentUpdate, match="_genres moved on"):
+        await write(repository, model)
+
+
+@pytest.mark.postgres
+async def test_without_soft_delete_a_row_is_deleted(examples: AsyncSession) -> None:
+    repository = GenreRepository(examples)
+    models = [Genre(name="a"), Genre(name="b")]
+    await repository.create(*models)
+
+    await repository.delete(*models)
+
+    assert await repository.get_by_id(models[0].id) is None
+    assert await examples.scalar(select(func.count()).select_from(Genre)) == 0
+
+
+@pytest.mark.postgres
+async def test_with_soft_delete_a_row_is_hidden(
+    examples: AsyncSession, statements: list[str]
+) -> None:
+    repository = AuthorRepository(examples)
+    models = [Author(name="a"), Author(name="b")]
+    await repository.create(*models)
+    statements.clear()
+
+    await repository.delete(*models)
+
+    assert len(statements) == 1
+    assert await repository.get_by_id(models[0].id) is None
+    hidden = select(func.count()).select_from(Author).execution_options(**WITH_HIDDEN)
+    assert await examples.scalar(hidden) == 2
+    assert {model.version for model in models} == {2}
+
+
+@pytest.mark.postgres
+async def test_pages_by_identity_pass_over_what_is_before_them(
+    examples: AsyncSession,
+) -> None:
+    repository = GenreRepository(examples)
+    models = [Genre(name=name) for name in "abcde"]
+    await repository.create(*models)
+
+    first = await repository.get_after(0, 2)
+    second = await repository.get_after(first[-1].id, 2)
+    third = await repository.get_after(second[-1].id, 2)
+
+    assert [*first, *second, *third] == models
+
+
+@pytest.mark.postgres
+async def test_a_page_by_identity_is_found_by_the_index(
+    examples: AsyncSession, statements: list[str]
+) -> None:
+    models = [Genre(name=f"genre {number}") for number in range(1000)]
+    await GenreRepository(examples).create(*models)
+    await GenreRepository(examples).get_after(models[500].id, 2)
+    (_, sent) = statements[-2:]
+    connection = await examples.connection()
+    await connection.exec_driver_sql("ANALYZE _genres")
+
+    explain = "EXPLAIN (ANALYZE, COSTS off, TIMING off) " + sent
+    plan = (await connection.exec_driver_sql(explain, (models[500].id, 2))).scalars()
+
+    scan = "\n".join(plan)
+    assert "Index Cond: (id > " in scan
+    assert "Rows Removed" not in scan
+
+
+@pytest.mark.postgres
+async def test_what_is_referred_to_must_be_there(
+    examples: AsyncSession, statements: list[str]
+) -> None:
+    one, two = await some_authors(examples)
+    authors, books = AuthorRepository(examples), BookRepository(examples)
+    await authors.delete(*await authors.get_versions([Copy(two.id, 1)]))
+
+    found = await books.refer_to("author_id", Author, {one.id, None})
+
+    assert list(found) == [one.id]
+    assert statements[-1].endswith("ORDER BY _authors.id FOR SHARE")
+    assert await books.refer_to("author_id", Author, {two.id}, {two.id}) == {}
+    with pytest.raises(UnknownReference, match=f"^author_id {two.id} is not known$"):
+        await books.refer_to("author_id", Author, {one.id, two.id})
+
+
+@pytest.mark.postgres
+async def test_what_others_refer_to_is_found(examples: AsyncSession) -> None:
+    one, two = await some_authors(examples)
+    repository = AuthorRepository(examples)
+
+    with pytest.raises(StillReferenced, match="_books still refer to it"):
+        await repository.refuse_referenced(Book, author_id=one.id)
+    await repository.refuse_referenced(Book, author_id=two.id)  # its book is hidden
+
+    assert await repository.exists(Book, Book.title < "B", author_id=one.id)
+    assert not await repository.exists(Book, Book.title > "C", author_id=one.id)
+
+
+@pytest.mark.postgres
+async def test_a_locked_row_is_locked_for_all_others(
+    examples: AsyncSession, statements: list[str]
+) -> None:
+    model = Genre(name="Novels")
+    repository = GenreRepository(examples)
+    await repository.create(model)
+
+    await repository.lock(model)
+
+    assert statements[-1].endswith("FOR UPDATE")
+
+
+@pytest.mark.postgres
+async def test_models_come_in_the_order_of_their_entities(
+    examples: AsyncSession, statements: list[str]
+) -> None:
+    models = [Genre(name=name) for name in "abc"]
+    await GenreRepository(examples).create(*models)
+    repository = GenreRepository(examples)
+    await repository.get_by_id(models[1].id)
+    statements.clear()
+
+    found = await repository.get_versions([Copy(m.id, 1) for m in models[::-1]])
+
+    assert found == models[::-1]
+    assert len(statements) == 1
+
+
+@pytest.mark.postgres
+async def test_what_moved_on_is_gone_or_comes_twice_has_no_version(
+    examples: AsyncSession,
+) -> None:
+    one, gone = Genre(name="one"), Genre(name="gone")
+    repository = GenreRepository(examples)
+    await repository.create(one, gone)
+    await repository.delete(gone)
+    kept, stale = Copy(one.id, 1), Copy(one.id, 2)
+
+    for entities in ([stale], [Copy(gone.id, 1)], [kept, kept]):
+        with pytest.raises(ConcurrentUpdate, match=f"{entities[0].id} moved on"):
+            await repository.get_versions(entities)
+
+
+@pytest.mark.postgres
+async def test_after_a_failed_savepoint_rows_are_read_again(
+    examples: AsyncSession,
+) -> None:
+    repository = GenreRepository(examples)
+    kept, lost = Genre(name="kept"), Genre(name="lost")
+    await repository.create(kept)
+    identity = kept.id
+    async with examples.begin_nested() as savepoint:
+        kept.name = "changed"
+        await repository.update(kept)
+        await repository.create(lost)
+        await savepoint.rollback()
+
+    (again,) = await repository.get_versions([Copy(identity, 1)])
+
+    assert (again.name, again.version) == ("kept", 1)
+    with pytest.raises(ConcurrentUpdate):
+        await repository.get_versions([Copy(identity + 1, 1)])
+
+
+@pytest.mark.postgres
+async def test_a_savepoint_that_fails_leaves_the_transfer_before_it(
+    examples: AsyncSession,
+) -> None:
+    repository = AccountRepository(examples)
+    rich, poor = Account(balance=100), Account(balance=0)
+    await repository.create(rich, poor)
+    keys = [rich.id, poor.id]
+
+    async def transfer(amount: int) -> None:
+        async with examples.begin_nested():
+            source, target = [await examples.get_one(Account, key) for key in keys]
+            target.balance += amount
+            await repository.update(target)
+            source.balance -= amount
+            await repository.update(source)
+
+    await transfer(60)
+    with pytest.raises(InvalidValue, match="ck__accounts_balance does not hold"):
+        await transfer(60)
+    await transfer(40)
+
+    balances = await examples.scalars(select(Account.balance).order_by(Account.id))
+    assert balances.all() == [0, 100]
+
+
+@pytest.mark.postgres
+async def test_a_row_of_a_parent_that_is_not_there_is_refused(
+    examples: AsyncSession,
+) -> None:
+    one, _ = await some_authors(examples)
+    author = Author(name=one.name)
+
+    async with examples.begin_nested() as savepoint:
+        with pytest.raises(UnknownReference, match="author_id is not known"):
+            await BookRepository(examples).create(Book(title="Delta", author_id=2**40))
+        await savepoint.rollback()
+    async with examples.begin_nested() as savepoint:
+        with pytest.raises(StillReferenced, match="_books still refer to it"):
+            await examples.execute(delete(Author).where(Author.id == one.id))
+        await savepoint.rollback()
+    with pytest.raises(AlreadyTaken, match="name is taken"):
+        await AuthorRepository(examples).create(author)

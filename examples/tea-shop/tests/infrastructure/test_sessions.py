@@ -1,0 +1,143 @@
+"""A session sees no hidden row, and serves one task."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    Executable,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased, joinedload, selectinload, subqueryload
+
+from tea_shop.application.errors import Misused
+from tea_shop.infrastructure.session import WITH_HIDDEN
+
+from tests.infrastructure.examples import Author, Book
+
+pytestmark = pytest.mark.postgres
+
+Other = aliased(Author)
+SHAPES: list[Executable] = [
+    select(Author.name),
+    select(Author.name).where(Author.name.in_(["Hidden"])),
+    select(Author.name).filter_by(name="Hidden"),
+    select(Author.name).order_by(Author.id).offset(0).limit(9),
+    select(Author.name).distinct(),
+    select(Author.name).with_for_update(),
+    select(Author).with_only_columns(Author.name),
+    select(Other.name),
+    select(func.max(Author.name)),
+    select(func.string_agg(Author.name, " ")),
+    select(func.concat(Author.name, "")).group_by(Author.name),
+    select(Author.name, func.row_number().over(order_by=Author.id)),
+    select(select(Author.name).subquery().c.name),
+    select(select(Author).subquery().c.name),
+    select(select(Author.name).cte().c.name),
+    select(select(Author.name).limit(1).scalar_subquery()),
+    select(literal("Hidden")).where(exists().where(Author.name == "Hidden")),
+    select(literal("Hidden")).where(select(Author).exists()),
+    select(literal("Hidden")).where(literal("Hidden").in_(select(Author.name))),
+    select(union_all(select(Author.name), select(Author.name)).subquery().c.name),
+    select(Author.name).join(Other, Author.id == Other.id),
+    select(Other.name).join(Author, Author.id == Other.id),
+    select(Author.name).join(Author.books),
+    select(Author.name).outerjoin(Author.books),
+    select(Author.name).select_from(Book).join(Book.author),
+    select(Author.name).select_from(Book).outerjoin(Book.author),
+    select(Book.title).join(Book.author).where(Author.name == "Hidden"),
+    select(Book.title).where(Book.author.has(name="Hidden")),
+    select(Book.title).where(Book.author_id.in_(select(Author.id))),
+    select(Author.name).where(Author.books.any(Book.title == "Seen")),
+]
+
+
+@pytest.fixture
+async def hidden(examples: AsyncSession) -> Author:
+    """An author who is hidden, though a book refers to him."""
+    author = Author(name="Hidden", books=[Book(title="Seen")])
+    author.soft_delete(datetime.now(UTC))
+    examples.add(author)
+    await examples.flush()
+    examples.expunge_all()
+    examples.info.clear()  # a fixture is a task of its own
+    return author
+
+
+async def test_no_query_sees_a_hidden_row_unless_asked_to(
+    examples: AsyncSession, hidden: Author
+) -> None:
+    for shape in SHAPES:
+        seen = await examples.scalars(shape)
+        everything = await examples.scalars(shape, execution_options=WITH_HIDDEN)
+
+        assert [value for value in seen if value is not None] == [], str(shape)
+        assert [value for value in everything if value is not None] != [], str(shape)
+
+
+@pytest.mark.parametrize("load", [joinedload, selectinload, subqueryload])
+async def test_no_relationship_leads_to_a_hidden_row_unless_asked_to(
+    examples: AsyncSession, hidden: Author, load: Any
+) -> None:
+    statement = select(Book).options(load(Book.author))
+    again = statement.execution_options(populate_existing=True, **WITH_HIDDEN)
+
+    book = (await examples.scalars(statement)).one()
+    assert book.author is None
+    book = (await examples.scalars(again)).one()
+    assert book.author.name == "Hidden"
+
+
+async def test_no_statement_changes_hidden_rows(
+    examples: AsyncSession, hidden: Author
+) -> None:
+    await examples.execute(update(Author).values(name="Changed"))
+    await examples.execute(update(Book).values(title="Changed"))
+    await examples.execute(delete(Author))
+
+    names = await examples.scalars(select(Author.name).execution_options(**WITH_HIDDEN))
+    assert names.all() == ["Hidden"]
+    assert (await examples.scalars(select(Book.title))).all() == ["Changed"]
+
+
+async def test_a_hidden_row_is_not_got_by_its_identity(
+    examples: AsyncSession, hidden: Author
+) -> None:
+    assert await examples.get(Author, hidden.id) is None
+    again = await examples.get(Author, hidden.id, execution_options=WITH_HIDDEN)
+    assert again is not None
+
+
+async def test_what_is_loaded_can_be_refreshed_when_hidden(
+    examples: AsyncSession, hidden: Author
+) -> None:
+    again = await examples.get_one(Author, hidden.id, execution_options=WITH_HIDDEN)
+
+    await examples.refresh(again)
+
+    assert again.name == "Hidden"
+
+
+async def test_a_session_serves_one_task(examples: AsyncSession) -> None:
+    author = Author(name="Anne")
+    examples.add(author)
+    await examples.flush()
+    author.name = "Anna"
+
+    async def read() -> None:
+        await examples.scalar(select(Author))
+
+    async def write() -> None:
+        await examples.flush()
+
+    for use in (read, write):
+        with pytest.raises(Misused, match="serves one task"):
+            await asyncio.create_task(use())
