@@ -364,6 +364,14 @@ NAMES = {
 }
 
 
+TOLD = {  # by cookiecutter, of itself
+    "_checkout": None,
+    "_output_dir": ".",
+    "_repo_dir": str(TEMPLATE),
+    "_template": str(TEMPLATE),
+}
+
+
 def made(folder: Path, answer: str, api: str = "none") -> Path:
     """Do what cookiecutter does with a good answer, without its processes."""
     folder.mkdir(parents=True)
@@ -373,9 +381,8 @@ def made(folder: Path, answer: str, api: str = "none") -> Path:
         contextlib.redirect_stdout(io.StringIO()),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(
-            pre, "ANSWERS", json.dumps(NAMES | {"entities": answer, "api": api})
-        )
+        answers = NAMES | TOLD | {"entities": answer, "api": api}
+        patch.setattr(pre, "ANSWERS", json.dumps(answers, sort_keys=True))
         pre.main()
         template = TEMPLATE / "{{cookiecutter.project_slug}}"
         shutil.copytree(template, ".", copy_function=shutil.copy, dirs_exist_ok=True)
