@@ -227,6 +227,22 @@ def test_new_migrations_stand_on_those_of_the_owner(shop: Path) -> None:
     assert found["0004_create_spoon"] == "0003"
 
 
+def test_each_of_several_steps_keeps_its_migration_behind_the_owner_s(
+    shop: Path,
+) -> None:
+    own = shop / VERSIONS / "0002_more.py"
+    own.write_text('revision = "0002"\ndown_revision = "0001"\n')
+    commit(shop)
+
+    grows(shop, "add", "Tea(first: str?) + Tea(second: str?)")
+
+    assert list(heads(shop).items())[2:] == [
+        ("0003_extend_tea", "0002"),
+        ("0004_extend_tea", "0003"),
+    ]
+    assert '"second"' in (shop / VERSIONS / "0004_extend_tea.py").read_text()
+
+
 def test_a_migration_that_is_there_stays_as_it_was(template: Path, shop: Path) -> None:
     below = template / SERVICE / "src/{{cookiecutter.package_name}}"
     migration = below / "infrastructure/migrations/versions/__migration__.py.jinja"

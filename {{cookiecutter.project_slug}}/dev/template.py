@@ -246,6 +246,7 @@ class Migration(NamedTuple):
     """A file that changes the schema, and what it stands on."""
 
     path: Path
+    text: str
     revision: str
     below: tuple[str, ...]
 
@@ -255,12 +256,13 @@ def migrations(project: Path) -> list[Migration]:
     found: list[Migration] = []
     for path in sorted(project.glob(MIGRATIONS)):
         try:
-            values = assigned(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
+            values = assigned(text)
             if "revision" in values:
                 below = ast.literal_eval(values["down_revision"]) or ()
                 below = (below,) if isinstance(below, str) else tuple(below)
                 revision = ast.literal_eval(values["revision"])
-                found.append(Migration(path, revision, below))
+                found.append(Migration(path, text, revision, below))
         except (KeyError, SyntaxError, ValueError):
             raise Refused(
                 f"{path.relative_to(project)} does not tell where it stands: write its"
@@ -288,20 +290,19 @@ def put_on_top(before: Path, after: Path) -> list[str]:
 
     Databases have them behind them. Return what its owner is to know.
     """
-    old, own = migrations(before), migrations(ROOT)
-    known = {migration.revision: migration.path for migration in old}
+    own = migrations(ROOT)
+    old = {migration.revision: migration for migration in migrations(before)}
     new: list[Migration] = []
     notes: list[str] = []
     for migration in migrations(after):
-        kept = known.get(migration.revision)
+        migration.path.unlink()
+        kept = old.get(migration.revision)
         if kept is None:
             new.append(migration)
-            continue
-        if migration.path.read_bytes() != kept.read_bytes():
-            notes.append(f"{kept.name} is another by now, but stays as it was.")
-        migration.path.unlink()
-    for path in known.values():
-        shutil.copy(path, after / path.relative_to(before))
+        elif migration.text != kept.text:
+            notes.append(f"{kept.path.name} is another by now, but stays as it was.")
+    for kept in old.values():
+        shutil.copy(kept.path, after / kept.path.relative_to(before))
     heads = {one.revision for one in own} - {name for one in own for name in one.below}
     if new and len(heads) > 1:
         names = ", ".join(sorted(heads))
@@ -317,11 +318,10 @@ def put_on_top(before: Path, after: Path) -> list[str]:
 
 def moved(migration: Migration, revision: str, below: str | None) -> list[str]:
     """Give a migration its place among those of the service."""
-    text = migration.path.read_text("utf-8")
+    text = migration.text
     for name, value in (("revision", revision), ("down_revision", below)):
         line = f"{name} = {json.dumps(value) if value else None}"
         text = re.sub(f"^{name} = .*$", line, text, count=1, flags=re.MULTILINE)
-    migration.path.unlink()
     name = migration.path.name.replace(migration.revision, revision, 1)
     migration.path.with_name(name).write_text(text, "utf-8", newline="\n")
     fails = re.findall(f"^ *# ({FAILS}.*)$", text, flags=re.MULTILINE)
