@@ -742,7 +742,7 @@ def relate(entity: Entity) -> None:
     for field in entity["references"]:
         target = field["target"]
         own = "" if target is entity else f"{target['snake'].upper()}_"
-        field["target_options"] = f".options(*{own}PARTS)" if target["parts"] else ""
+        field["target_parts"] = f", {own}PARTS" if target["parts"] else ""
     entity["guarded"] = any(
         entity[name] for name in ("references", "manys", "child_references", "uniques")
     )
@@ -944,16 +944,9 @@ def builders(entity: Entity) -> dict[str, Any]:
 
 
 def parts(entity: Entity) -> list[str]:
-    """List the options that load what belongs to an aggregate."""
-    model = f"{entity['name']}Model"
-    return [
-        *(
-            f"selectinload({model}.{field['name']}).load_only({target}.id)"
-            for field in entity["manys"]
-            for target in [f"{field['target']['name']}Model"]
-        ),
-        *(f"selectinload({model}.{field['name']})" for field in entity["children"]),
-    ]
+    """List the relationships whose rows belong to an aggregate."""
+    fields = [*entity["manys"], *entity["children"]]
+    return [f"{entity['name']}Model.{field['name']}" for field in fields]
 
 
 def relations(entity: Entity) -> Iterator[tuple[int, str]]:

