@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from unicodedata import combining, east_asian_width
@@ -1140,13 +1141,14 @@ def lay_out(text: str, package: str) -> str:
 
 
 IMPORT = re.compile(r"( *(?:from \S+ )?import )([^#]*[^#(])")
+DEFINITION = ("def ", "async ", "class ", "@")
 
 
 def used_imports(lines: list[str]) -> list[str]:
     """Leave out what is imported and not used: templates import all they may need."""
     found = {
         number: match
-        for number, line in enumerate(lines)
+        for number, line in enumerate(before_definitions(lines))
         if "import " in line and (match := IMPORT.fullmatch(line))
     }
     if not found or "__all__ = [" in lines:
@@ -1176,9 +1178,13 @@ def used_imports(lines: list[str]) -> list[str]:
     tail = lines[end:]
     while tail and not tail[0]:
         del tail[0]
-    is_definition = tail[:1] and tail[0].startswith(("def ", "async ", "class ", "@"))
-    blank = ["", ""] if is_definition else [""]
+    blank = ["", ""] if tail and tail[0].startswith(DEFINITION) else [""]
     return [*head[::-1], *(blank if head and tail else []), *tail]
+
+
+def before_definitions(lines: list[str]) -> Iterator[str]:
+    """Give the lines up to the first function or class: where modules import."""
+    return takewhile(lambda line: not line.startswith(DEFINITION), lines)
 
 
 def _is_used(name: str, text: str) -> bool:

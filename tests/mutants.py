@@ -440,14 +440,18 @@ FAILURES = [
 ]
 CONTAINER = [
     Mutant("all use cases share a unit of work", "container.py",
-           "providers.Factory(SqlAlchemyUnitOfWork",
-           "providers.Singleton(SqlAlchemyUnitOfWork"),
+           "providers.Factory(create_unit_of_work",
+           "providers.Singleton(create_unit_of_work"),
     Mutant("each part has an engine of its own", "container.py",
            "providers.Singleton(create_engine", "providers.Factory(create_engine"),
     Mutant("a service has one unit of work", "container.py",
            "OrderService, unit_of_work.provider", "OrderService, unit_of_work"),
     Mutant("connections are left open", "container.py",
-           "await engine.dispose()", "pass"),
+           "await close(engine)", "pass"),
+    Mutant("the first use case has to import", "container.py",
+           "container.unit_of_work()  #", "pass  #"),
+    Mutant("web frameworks are imported wherever they are", "injection.py",
+           "if WIRING in sys.modules:", "if WIRING:"),
     Mutant("a missing migration is no failure", "entrypoints/cli.py",
            "return 1", "return 0", after="if missing:"),
 ]

@@ -1,7 +1,9 @@
-"""The layers, held apart: by import-linter, and by what the inner ones may import."""
+"""The layers, held apart: by import-linter, and by what is imported when."""
 
 import ast
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,28 @@ from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tea_shop"
+STRANGERS = """
+import sys
+from importlib import import_module
+
+
+def imported():
+    names = {name.partition(".")[0] for name in sys.modules if name[0] != "_"}
+    return names - sys.stdlib_module_names - {"tea_shop"}
+
+for allowed, used in zip(sys.argv[1::2], sys.argv[2::2]):
+    for name in allowed.split():
+        import_module(name)
+    for name in used.split():
+        before = imported()
+        module = import_module(name)
+        if name == "tea_shop.entrypoints.cli":
+            module.main(["migrate"])
+        for stranger in imported() - before:
+            print(name, "imports", stranger, file=sys.stderr)
+if "tea_shop.infrastructure.unit_of_work" not in sys.modules:
+    print("the first use case has to import", file=sys.stderr)
+"""
 
 
 def imports(path: Path) -> set[str]:
@@ -57,3 +81,26 @@ def test_a_stranger_is_found(tmp_path: Path) -> None:
     (package / "domain" / "errors.py").write_text("import requests.sessions\n")
 
     assert strangers("domain", set(), package) == ["errors imports requests.sessions"]
+
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("empty_database")
+def test_no_part_waits_for_an_import_of_another() -> None:
+    modules = [
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for layer in ("domain", "application")
+        for path in sorted((PACKAGE / layer).rglob("*.py"))
+    ]
+    steps = {
+        "pydantic.main pydantic.types": " ".join(modules),
+        "dependency_injector.providers pydantic_settings": "tea_shop.container",
+        "alembic.command asyncpg sqlalchemy.ext.asyncio": "tea_shop.entrypoints.cli",
+    }
+
+    command = [sys.executable, "-c", STRANGERS, *sum(steps.items(), ())]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        command, capture_output=True, check=False, env=environment, text=True
+    )
+
+    assert done.stderr == ""

@@ -1,19 +1,22 @@
 """The parts as they are wired."""
 
 import asyncio
+import sys
 from collections.abc import Iterator
+from importlib import reload
 
 import pytest
-from dependency_injector import containers, providers
+from dependency_injector import containers, providers, wiring
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from tea_shop import injection
 from tea_shop.application.messages.base import PageQuery
 from tea_shop.application.messages.tea import CreateTea, UpdateTea
 from tea_shop.application.tea import TeaService
 from tea_shop.application.unit_of_work import UnitOfWork
 from tea_shop.container import Container, open_container
 from tea_shop.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
-from tea_shop.settings import InvalidSettings
+from tea_shop.settings import InvalidSettings, Settings
 
 from tests.builders.tea import new_tea
 
@@ -26,6 +29,31 @@ async def test_nothing_is_opened_without_settings(
     with pytest.raises(InvalidSettings):
         async with open_container():
             pass
+
+
+@wiring.inject
+def pool_size(settings: Settings = wiring.Provide["settings"]) -> int:
+    """Ask the container that is wired."""
+    return settings.database_pool_size
+
+
+def test_modules_can_be_wired() -> None:
+    container = Container(
+        settings=providers.Object(Settings.model_construct(database_pool_size=7))
+    )
+
+    container.wire(modules=[__name__])
+    assert pool_size() == 7
+
+    container.unwire()
+    with pytest.raises(AttributeError):
+        pool_size()
+
+
+def test_wiring_that_was_imported_stays() -> None:
+    reload(injection)
+
+    assert sys.modules["dependency_injector.wiring"] is wiring
 
 
 def shared_sessions(container: containers.Container) -> list[str]:

@@ -3,16 +3,17 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from dependency_injector import containers, providers
+from dependency_injector import providers
 
 from tea_shop.application.order import OrderService
 from tea_shop.application.tea import TeaService
-from tea_shop.infrastructure.database import (
-    all_returned,
+from tea_shop.infrastructure.parts import (
+    close,
     create_engine,
     create_session_factory,
+    create_unit_of_work,
 )
-from tea_shop.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
+from tea_shop.injection import containers
 from tea_shop.settings import load_settings
 
 
@@ -26,7 +27,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Singleton(load_settings)
     engine = providers.Singleton(create_engine, settings)
     session_factory = providers.Singleton(create_session_factory, engine)
-    unit_of_work = providers.Factory(SqlAlchemyUnitOfWork, session_factory)
+    unit_of_work = providers.Factory(create_unit_of_work, session_factory)
 
     order_service = providers.Singleton(OrderService, unit_of_work.provider)
     tea_service = providers.Singleton(TeaService, unit_of_work.provider)
@@ -41,8 +42,8 @@ async def open_container() -> AsyncGenerator[Container]:
     """
     container = Container()
     engine = container.engine()
+    container.unit_of_work()  # imports what the first use case would wait for
     try:
         yield container
     finally:
-        await all_returned(engine)
-        await engine.dispose()
+        await close(engine)
