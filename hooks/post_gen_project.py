@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from unicodedata import combining, east_asian_width
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import (
+    Environment,
+    FileSystemBytecodeCache,
+    FunctionLoader,
+    StrictUndefined,
+    Template,
+)
 
 MODEL = Path(".cookiecutter-model.json")  # from pre_gen_project
 RECORD = Path(".cruft.json")
@@ -77,7 +83,7 @@ def render(template: Path, model: dict[str, Any]) -> list[Path]:
     """Write the files that a template stands for; return those with something in."""
     files: list[Path] = []
     target = str(template.with_suffix(""))
-    source = JINJA.from_string(template.read_text(encoding="utf-8"))
+    source = JINJA.get_template(template.as_posix())
     if "__entity__" in target:
         for entity in model["entities"]:
             path = target.replace("__entity__", entity["module"])
@@ -1542,7 +1548,10 @@ class OfDictionaries(Environment):
 
 
 JINJA = OfDictionaries(  # the output is no HTML
+    bytecode_cache=FileSystemBytecodeCache(),  # to compile takes as long as all else
+    cache_size=0,  # each is rendered by one process once
     keep_trailing_newline=True,
+    loader=FunctionLoader(lambda name: Path(name).read_text(encoding="utf-8")),
     lstrip_blocks=True,
     trim_blocks=True,
     undefined=StrictUndefined,
