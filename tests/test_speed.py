@@ -76,7 +76,7 @@ def test_the_default_service_takes_little_longer_than_plain_files(
     ]
 
     # Two processes of Python, one with Jinja, are some 0.3 of it.
-    assert median(ratios) < 1.6, ratios
+    assert median(ratios) < 1.9, ratios
 
 
 def test_the_time_grows_as_the_number_of_entities(tmp_path: Path) -> None:
