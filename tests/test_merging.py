@@ -112,7 +112,7 @@ EDITS = {
         "        await self.delete(model)": "{}\n        await self.forget(model)",
     },
     f"{PACKAGE}/infrastructure/repositories/order.py": {
-        "            apply_changes(": "{}\n            self.note(one)",
+        "        changed = [": "{}\n        self.note(changed)",
     },
     f"{PACKAGE}/infrastructure/unit_of_work.py": {
         "        # Your own:": "{}\n        self.letters = Letters(session)",

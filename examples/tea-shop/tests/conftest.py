@@ -1,11 +1,12 @@
 """What every test can ask for."""
 
 import os
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import URL, NullPool, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -98,18 +99,49 @@ async def empty(engine: AsyncEngine) -> None:
         await raw.driver_connection.execute(f"WITH {', '.join(deletes)} SELECT")
 
 
+@contextmanager
+def sending(engine: AsyncEngine, see: Callable[[str], None]) -> Generator[None]:
+    """Tell of all that is sent to the database, be it only to begin a transaction."""
+
+    def watched(method: Any) -> Any:
+        def send(driver: Any, query: str, *arguments: Any, **options: Any) -> Any:
+            see(query)
+            return method(driver, query, *arguments, **options)
+
+        return send
+
+    def see_cursor(*arguments: Any) -> None:
+        see(arguments[2])
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("execute", "fetch", "fetchmany", "fetchrow"):
+            method = getattr(asyncpg.Connection, name)
+            patch.setattr(asyncpg.Connection, name, watched(method))
+        # What SQLAlchemy runs itself goes another way to the driver.
+        event.listen(engine.sync_engine, "before_cursor_execute", see_cursor)
+        yield
+        event.remove(engine.sync_engine, "before_cursor_execute", see_cursor)
+
+
+@pytest.fixture
+def round_trips(migrated: Container) -> Generator[list[str]]:
+    """All that is sent to the database during the test: each is a round trip."""
+    seen: list[str] = []
+    with sending(migrated.engine(), seen.append):
+        yield seen
+
+
 @pytest.fixture
 def statements(migrated: Container) -> Generator[list[str]]:
-    """The statements that reach the database during the test, as they are sent."""
+    """The statements among it, without those that begin or end a transaction."""
     seen: list[str] = []
 
-    def see(*arguments: Any) -> None:
-        seen.append(arguments[2])
+    def see(query: str) -> None:
+        if not query.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
+            seen.append(query)
 
-    engine = migrated.engine().sync_engine
-    event.listen(engine, "before_cursor_execute", see)
-    yield seen
-    event.remove(engine, "before_cursor_execute", see)
+    with sending(migrated.engine(), see):
+        yield seen
 
 
 @pytest.fixture(

@@ -36,7 +36,7 @@ def test_the_database_is_all_that_must_be_set(monkeypatch: pytest.MonkeyPatch) -
     assert settings.database_max_overflow == 10
     assert settings.database_pool_timeout == 30
     assert settings.database_pool_recycle == 3600
-    assert settings.database_pool_pre_ping is True
+    assert settings.database_pool_pre_ping is False
     assert settings.database_connect_timeout == 5
     assert settings.database_statement_timeout == 30
     assert settings.database_command_timeout == 40

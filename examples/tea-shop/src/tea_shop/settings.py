@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     """Seconds to wait for a free connection."""
     database_pool_recycle: int = Field(default=3600, ge=1)
     """Seconds after which a connection is replaced."""
-    database_pool_pre_ping: bool = True
-    """Whether a connection is tried before each use."""
+    database_pool_pre_ping: bool = False
+    """Whether a connection is tried before each use, beside a look whether it is open."""
     database_connect_timeout: float = Field(default=5, gt=0)
     """Seconds to wait until a connection is made."""
     database_statement_timeout: float = Field(default=30, ge=0.001)

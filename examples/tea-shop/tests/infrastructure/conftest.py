@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_mock_engine
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from tea_shop.container import Container
+from tea_shop.infrastructure.session import DirectSession
 
 from tests.infrastructure.examples import Example
 
@@ -28,7 +28,7 @@ MAKE_TABLES = make_tables()
 
 
 @pytest.fixture
-async def examples(container: Container) -> AsyncGenerator[AsyncSession]:
+async def examples(container: Container) -> AsyncGenerator[DirectSession]:
     """A session over the tables of the examples, which are never committed."""
     async with container.engine().connect() as connection:
         await connection.exec_driver_sql(MAKE_TABLES)

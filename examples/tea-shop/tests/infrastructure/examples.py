@@ -7,7 +7,6 @@ migration: each test makes them in a transaction that is never committed.
 from typing import NamedTuple
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, MetaData, Table
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tea_shop.infrastructure.models.base import (
@@ -19,6 +18,7 @@ from tea_shop.infrastructure.models.base import (
     VersionMixin,
 )
 from tea_shop.infrastructure.repositories.base import BaseRepository
+from tea_shop.infrastructure.session import DirectSession
 
 
 class Bare(Base):
@@ -136,7 +136,7 @@ class AccountRepository(BaseRepository[Account]):
     model_class = Account
 
 
-async def some_authors(session: AsyncSession) -> tuple[Author, Author]:
+async def some_authors(session: DirectSession) -> tuple[Author, Author]:
     """Keep an author of two books and one of a hidden book."""
     one, two = Author(name="Anne"), Author(name="Bram")
     await AuthorRepository(session).create(one, two)
@@ -147,10 +147,8 @@ async def some_authors(session: AsyncSession) -> tuple[Author, Author]:
     ]
     genre = Genre(name="Novels")
     await GenreRepository(session).create(genre)
-    for book in books:
-        book.genres = [genre]
     repository = BookRepository(session)
     await repository.create(*books)
+    await repository.link(Book.genres, {book.id: {genre.id} for book in books})
     await repository.delete(books[2])
-    session.expunge_all()
     return one, two

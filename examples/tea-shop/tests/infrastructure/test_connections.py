@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import URL, text
+from sqlalchemy import URL, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tea_shop.application.errors import CommitUnknown, RolledBack, TimedOut, Unavailable
@@ -18,6 +18,7 @@ from tea_shop.infrastructure.database import (
     create_session_factory,
 )
 from tea_shop.infrastructure.models.tea import TeaModel
+from tea_shop.infrastructure.statements import Statement
 from tea_shop.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
 from tea_shop.settings import Settings
 
@@ -136,6 +137,37 @@ async def test_the_limits_of_time_are_in_force(
         await connection.execute(text("SET LOCAL statement_timeout = '10ms'"))
         with pytest.raises(TimedOut, match="took too long"):
             await connection.execute(text("SELECT pg_sleep(3)"))
+
+
+@pytest.mark.postgres
+async def test_behind_pgbouncer_each_transaction_has_limits(
+    container: Container,
+) -> None:
+    limit = Statement(select(func.current_setting("statement_timeout")))
+    settings = {"database_pgbouncer": True, "database_statement_timeout": 6}
+    async with engine_of(container, **settings) as engine:
+        for _ in range(2):
+            async with create_session_factory(engine)() as session:
+                ((direct,),) = await session.fetch(limit, {})
+                assert direct == await session.scalar(text("SHOW statement_timeout"))
+                assert direct == "6s"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_a_connection_is_given_back_as_it_was(
+    container: Container, read_only: bool
+) -> None:
+    shown = text("SELECT current_setting('transaction_read_only')")
+    async with engine_of(container, database_pool_size=1) as engine:
+        async with create_session_factory(engine)() as session:
+            await session.open(read_only=read_only)
+            assert await session.scalar(shown) == ("on" if read_only else "off")
+        async with engine.connect() as connection:
+            assert await connection.scalar(shown) == "off"
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            assert driver.is_in_transaction()
 
 
 @pytest.mark.postgres

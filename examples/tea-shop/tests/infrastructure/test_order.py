@@ -261,6 +261,18 @@ async def test_the_tea_of_its_lines_stays(unit_of_work: UnitOfWorkFactory) -> No
 
 
 @pytest.mark.postgres
+async def test_one_is_read_in_as_many_round_trips_as_it_has_tables(
+    container: Container, round_trips: list[str]
+) -> None:
+    new = await keep(container.unit_of_work)
+    round_trips.clear()
+
+    await kept(container.unit_of_work, new.id)
+
+    assert len(round_trips) == 2
+
+
+@pytest.mark.postgres
 async def test_what_it_owns_is_read_in_order(
     container: Container, statements: list[str]
 ) -> None:
@@ -274,18 +286,18 @@ async def test_what_it_owns_is_read_in_order(
 
 
 @pytest.mark.postgres
-async def test_a_page_takes_as_many_statements_whatever_its_length(
-    container: Container, statements: list[str]
+async def test_a_page_takes_as_many_round_trips_whatever_its_length(
+    container: Container, round_trips: list[str]
 ) -> None:
     for _ in range(3):
         await keep(container.unit_of_work)
-    statements.clear()
+    round_trips.clear()
 
     async with container.unit_of_work() as uow:
         page = await uow.orders.list_page(offset=0, limit=9)
 
     assert page.total == 3
-    assert len(statements) == 3
+    assert len(round_trips) == 3
 
 
 @pytest.mark.postgres

@@ -1,17 +1,19 @@
 """How to query, and how many statements it takes: copy from here."""
 
 import pytest
-from sqlalchemy import exists, func, select
+from sqlalchemy import String, bindparam, exists, func, select
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
+
+from tea_shop.infrastructure.session import DirectSession
+from tea_shop.infrastructure.statements import Statement
 
 from tests.infrastructure.examples import Author, Book, some_authors
 
 pytestmark = pytest.mark.postgres
 
 
-async def test_one_row_or_none(examples: AsyncSession) -> None:
+async def test_one_row_or_none(examples: DirectSession) -> None:
     one, _ = await some_authors(examples)
 
     found = await examples.scalar(select(Author).where(Author.name == "Anne"))
@@ -22,7 +24,7 @@ async def test_one_row_or_none(examples: AsyncSession) -> None:
 
 
 async def test_rows_with_a_column_of_another_table(
-    examples: AsyncSession, statements: list[str]
+    examples: DirectSession, statements: list[str]
 ) -> None:
     await some_authors(examples)
     statements.clear()
@@ -42,7 +44,7 @@ async def test_rows_with_a_column_of_another_table(
 
 
 async def test_a_collection_takes_one_more_statement(
-    examples: AsyncSession, statements: list[str]
+    examples: DirectSession, statements: list[str]
 ) -> None:
     await some_authors(examples)
     statements.clear()
@@ -57,7 +59,7 @@ async def test_a_collection_takes_one_more_statement(
 
 
 async def test_a_single_row_is_joined(
-    examples: AsyncSession, statements: list[str]
+    examples: DirectSession, statements: list[str]
 ) -> None:
     await some_authors(examples)
     statements.clear()
@@ -69,7 +71,7 @@ async def test_a_single_row_is_joined(
 
 
 async def test_what_is_nested_is_loaded_with_a_statement_for_each_level(
-    examples: AsyncSession, statements: list[str]
+    examples: DirectSession, statements: list[str]
 ) -> None:
     await some_authors(examples)
     statements.clear()
@@ -85,7 +87,7 @@ async def test_what_is_nested_is_loaded_with_a_statement_for_each_level(
     assert len(statements) == 3 + 2
 
 
-async def test_many_to_many_is_read_from_both_sides(examples: AsyncSession) -> None:
+async def test_many_to_many_is_read_from_both_sides(examples: DirectSession) -> None:
     await some_authors(examples)
     both = selectinload(Book.genres).selectinload(Book.genres.entity.class_.books)
 
@@ -94,7 +96,7 @@ async def test_many_to_many_is_read_from_both_sides(examples: AsyncSession) -> N
     assert [len(book.genres[0].books) for book in books] == [2, 2]
 
 
-async def test_what_was_not_loaded_cannot_be_touched(examples: AsyncSession) -> None:
+async def test_what_was_not_loaded_cannot_be_touched(examples: DirectSession) -> None:
     one, _ = await some_authors(examples)
     author = await examples.get_one(Author, one.id)
 
@@ -102,7 +104,7 @@ async def test_what_was_not_loaded_cannot_be_touched(examples: AsyncSession) -> 
         _ = author.books
 
 
-async def test_those_that_have_others(examples: AsyncSession) -> None:
+async def test_those_that_have_others(examples: DirectSession) -> None:
     await some_authors(examples)
     has_books = exists().where(Book.author_id == Author.id)
 
@@ -113,7 +115,7 @@ async def test_those_that_have_others(examples: AsyncSession) -> None:
 
 
 async def test_a_part_of_them_all_and_their_number(
-    examples: AsyncSession, statements: list[str]
+    examples: DirectSession, statements: list[str]
 ) -> None:
     await some_authors(examples)
     statements.clear()
@@ -124,3 +126,19 @@ async def test_a_part_of_them_all_and_their_number(
 
     assert (titles, total) == (["Beta"], 2)
     assert len(statements) == 2
+
+
+async def test_a_query_that_is_compiled_once(
+    examples: DirectSession, round_trips: list[str]
+) -> None:
+    await some_authors(examples)
+    title = bindparam("title", type_=String)
+    named = select(Author.name).join(Author.books).where(Book.title == title)
+    statement = Statement(named)
+    round_trips.clear()
+
+    ((name,),) = await examples.fetch(statement, {"title": "Beta"})
+    hidden = await examples.fetch(statement, {"title": "Gamma"})
+
+    assert (name, list(hidden)) == ("Anne", [])
+    assert len(round_trips) == 2

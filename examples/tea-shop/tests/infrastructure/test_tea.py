@@ -236,6 +236,18 @@ async def test_a_race_for_one_name_has_one_winner(
 
 
 @pytest.mark.postgres
+async def test_one_is_read_in_as_many_round_trips_as_it_has_tables(
+    container: Container, round_trips: list[str]
+) -> None:
+    new = await keep(container.unit_of_work)
+    round_trips.clear()
+
+    await kept(container.unit_of_work, new.id)
+
+    assert len(round_trips) == 1
+
+
+@pytest.mark.postgres
 async def test_what_was_removed_stays_in_the_table(container: Container) -> None:
     removed = await keep(container.unit_of_work)
     async with container.unit_of_work() as uow:

@@ -7,8 +7,9 @@ import pytest
 from tea_shop.application.errors import RolledBack
 from tea_shop.container import Container
 from tea_shop.domain.errors import ConcurrentUpdate
+from tea_shop.domain.identities import TeaId
 
-from tests.builders.tea import add_tea, change
+from tests.builders.tea import a_tea, add_tea, change
 
 pytestmark = pytest.mark.postgres
 
@@ -34,3 +35,45 @@ async def test_a_conflict_of_many_cannot_be_passed_over(container: Container) ->
 
     async with container.unit_of_work(read_only=True) as uow:
         assert await uow.teas.get(new[0].id) == new[0]
+
+
+async def test_a_use_case_takes_no_round_trip_in_vain(
+    container: Container, round_trips: list[str]
+) -> None:
+    async with container.unit_of_work() as uow:
+        new = await add_tea(uow)
+        await uow.commit()
+    assert len(round_trips) == 3  # BEGIN and COMMIT are two of them
+    round_trips.clear()
+
+    async with container.unit_of_work() as uow:
+        kept = await uow.teas.get(new.id)
+        change(kept)
+        await uow.teas.save(kept)
+        await uow.commit()
+    assert len(round_trips) == 4
+    round_trips.clear()
+
+    async with container.unit_of_work() as uow:
+        await uow.teas.remove(kept)
+        await uow.commit()
+    assert len(round_trips) == 6
+
+
+async def test_a_thousand_take_no_more_round_trips_than_one(
+    container: Container, round_trips: list[str]
+) -> None:
+    async with container.unit_of_work() as uow:
+        await uow.teas.add_all([a_tea() for _ in range(1000)])
+        await uow.commit()
+    assert len(round_trips) == 3
+    round_trips.clear()
+
+    async with container.unit_of_work() as uow:
+        part = await uow.teas.list_after(TeaId(0), limit=100)
+        for one in part.items:
+            change(one)
+        await uow.teas.save_all(part.items)
+        await uow.commit()
+    assert len(part.items) == 100
+    assert len(round_trips) == 4

@@ -3,21 +3,19 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
 from typing import Any
 from zlib import crc32
 
-from sqlalchemy import Connection, NullPool, event, func, select
+from sqlalchemy import NullPool, func, select
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
-    AsyncSession,
     async_sessionmaker,
     create_async_engine,
 )
 
-from tea_shop.infrastructure.failures import reaching, watch
-from tea_shop.infrastructure.session import OneTaskSession
+from tea_shop.infrastructure.failures import LIMITS, reaching, watch
+from tea_shop.infrastructure.session import DirectSession
 from tea_shop.settings import Settings
 
 LOCK = crc32(b"tea_shop")
@@ -33,7 +31,11 @@ def create_engine(settings: Settings) -> AsyncEngine:
     }
     arguments = _to_connect(settings)
     arguments["command_timeout"] = settings.database_command_timeout
-    if not settings.database_pgbouncer:
+    options: dict[str, str] = {}
+    if settings.database_pgbouncer:
+        # A session's own settings would be those of whoever has its connection next.
+        options[LIMITS] = _to_set(limits)
+    else:
         arguments["server_settings"] = limits
     engine = create_async_engine(
         settings.database_url.get_secret_value(),
@@ -43,22 +45,17 @@ def create_engine(settings: Settings) -> AsyncEngine:
         pool_recycle=settings.database_pool_recycle,
         pool_pre_ping=settings.database_pool_pre_ping,
         connect_args=arguments,
+        execution_options=options,
         hide_parameters=True,
     )
     watch(engine)
-    if settings.database_pgbouncer:
-        # A session's own settings would be those of whoever has its connection next.
-        event.listen(engine.sync_engine, "begin", partial(_set_limits, limits))
     return engine
 
 
-def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[DirectSession]:
     """Make sessions that write when told to, and whose models outlive a commit."""
     return async_sessionmaker(
-        engine,
-        autoflush=False,
-        expire_on_commit=False,
-        sync_session_class=OneTaskSession,
+        engine, class_=DirectSession, autoflush=False, expire_on_commit=False
     )
 
 
@@ -102,9 +99,9 @@ async def all_returned(engine: AsyncEngine) -> None:
                 await asyncio.sleep(0.01)
 
 
-def _set_limits(limits: dict[str, str], connection: Connection) -> None:
+def _to_set(limits: dict[str, str]) -> str:
     calls = [f"set_config('{name}', '{limit}', true)" for name, limit in limits.items()]
-    connection.exec_driver_sql(f"SELECT {', '.join(calls)}")
+    return f"SELECT {', '.join(calls)}"
 
 
 def _to_connect(settings: Settings) -> dict[str, Any]:

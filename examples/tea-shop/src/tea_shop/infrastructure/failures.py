@@ -4,16 +4,25 @@ SQLAlchemy reports each error here, wherever the statement came from; so no repo
 has to catch one. What the driver says of the values that were sent goes no further.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
-from sqlalchemy import URL, Connection, Index, Table, event
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Index,
+    PoolProxiedConnection,
+    Table,
+    event,
+)
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import ColumnCollectionConstraint
 
 from tea_shop.application.errors import (
@@ -32,6 +41,7 @@ from tea_shop.domain.errors import (
     UnknownReference,
 )
 from tea_shop.infrastructure.models.base import Base
+from tea_shop.infrastructure.statements import Statement
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 STORAGE_ERRORS = {
@@ -47,13 +57,33 @@ STORAGE_ERRORS = {
 """By a code of PostgreSQL, or by how one begins."""
 UNFIT = ValueError | RecursionError
 """What the driver raises where it cannot write a value as its type."""
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # where the connection breaks in that moment
+    OSError,
+    ValueError,
+    RecursionError,
+)
+"""What the driver raises of all that can go wrong with a statement."""
+LIMITS = "limits"
+"""The option of an engine whose transactions set their limits with these words."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What was tried when an error came."""
+
+    broke: bool
+    is_delete: bool = False
+    written: Iterable[tuple[Column[Any], object]] = ()
 
 
 def watch(engine: AsyncEngine) -> None:
     """Translate errors, and use neither a broken connection nor a lost transaction."""
     listeners: dict[str, Callable[..., Any]] = {
         "handle_error": _translate,
-        "begin": _forget_failure,
+        "begin": _begin,
         "savepoint": _refuse_failed,
         "rollback_savepoint": _forget_failure,
         "commit": _before_commit,
@@ -77,11 +107,40 @@ def reaching(url: URL) -> Generator[None]:
         raise Unavailable(f"{database} cannot be reached: {words}") from None
 
 
-async def fail(session: AsyncSession) -> None:
+def failure(
+    error: Exception,
+    pooled: PoolProxiedConnection,
+    statement: Statement | None = None,
+    rows: Iterable[Mapping[str, Any]] = (),
+) -> Exception:
+    """Say what the driver said of a statement; nothing but a rollback is left to do."""
+    driver: Any = pooled.driver_connection
+    is_lost = isinstance(error, asyncpg.InternalClientError)
+    attempt = Attempt(broke=is_lost or driver.is_closed())
+    if statement:
+        written = [
+            (column, value)
+            for row in rows
+            for key, column in statement.written.items()
+            for value in (row[key] if statement.is_many else [row[key]])
+        ]
+        attempt = Attempt(attempt.broke, statement.is_delete, written)
+    translated = _translated(error, attempt)
+    pooled.info["failed"] = True
+    if isinstance(error, OSError) or isinstance(translated, Unavailable):
+        pooled.invalidate()
+    return translated
+
+
+def fail(pooled: PoolProxiedConnection) -> None:
     """Let nothing but a rollback end the transaction, or the savepoint in it."""
-    session.expunge_all()  # nothing of it is to be written by the commit
-    connection = await session.connection()
-    connection.info["failed"] = True
+    pooled.info["failed"] = True
+
+
+def refuse_failed(pooled: PoolProxiedConnection) -> None:
+    """Raise `RolledBack` where an error has ended the transaction."""
+    if not pooled.is_valid or pooled.info.get("failed"):
+        raise RolledBack("an error before this one ended the transaction")
 
 
 def _translate(context: ExceptionContext) -> Exception | None:
@@ -89,7 +148,7 @@ def _translate(context: ExceptionContext) -> Exception | None:
     driver_errors = context.dialect.loaded_dbapi.Error
     if connection is None or not isinstance(error, driver_errors | OSError | UNFIT):
         return None  # `reaching` tells of connections; others are faults of the code
-    translated = _translated(error, context)
+    translated = _translated(error, _attempt(context))
     if isinstance(translated, Unavailable):
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False  # the others may well work
@@ -97,13 +156,30 @@ def _translate(context: ExceptionContext) -> Exception | None:
     return translated
 
 
-def _translated(error: Exception, context: ExceptionContext) -> Exception:
+def _attempt(context: ExceptionContext) -> Attempt:
+    execution: Any = context.execution_context
+    is_delete = getattr(execution, "isdelete", False)
+    try:
+        columns = execution.compiled.statement.table.columns
+        rows = execution.compiled_parameters
+    except AttributeError:  # it does not write to a table that SQLAlchemy knows
+        return Attempt(context.is_disconnect, is_delete)
+    written = [
+        (columns[name], value)
+        for row in rows
+        for name, value in row.items()
+        if name in columns
+    ]
+    return Attempt(context.is_disconnect, is_delete, written)
+
+
+def _translated(error: Exception, attempt: Attempt) -> Exception:
     state, driver = getattr(error, "sqlstate", None) or "", error.__cause__ or error
     # They would be printed with the error, and the driver's DETAIL shows the row.
     error.__cause__ = error.__context__ = None
     if isinstance(error, TimeoutError):
         return TimedOut("the database did not answer in time")
-    if isinstance(error, OSError) or context.is_disconnect:
+    if isinstance(error, OSError) or attempt.broke:
         return Unavailable("the connection to the database broke")
     if isinstance(driver, asyncpg.InvalidCachedStatementError):
         return TransactionConflict("the schema changed under the statement")
@@ -111,9 +187,9 @@ def _translated(error: Exception, context: ExceptionContext) -> Exception:
         return StorageError(f"{error.args[0]} ({state})")
     error.args = (type(driver).__name__,)  # other words may show a value
     if state[:2] == "23":
-        return _refusal(state, driver, context)
+        return _refusal(state, driver, is_delete=attempt.is_delete)
     if state[:2] == "22" or isinstance(driver, UNFIT):
-        return InvalidValue(_too_long(context) or "a value does not fit its column")
+        return InvalidValue(_too_long(attempt) or "a value does not fit its column")
     for code in (state, state[:3], state[:2]):
         if code in STORAGE_ERRORS:
             kind, sentence = STORAGE_ERRORS[code]
@@ -121,9 +197,8 @@ def _translated(error: Exception, context: ExceptionContext) -> Exception:
     return StorageError(f"{type(driver).__name__} {state}".strip())
 
 
-def _refusal(state: str, driver: Any, context: ExceptionContext) -> DomainError:
+def _refusal(state: str, driver: Any, *, is_delete: bool) -> DomainError:
     columns = _columns(driver.table_name, driver.constraint_name)
-    is_delete = getattr(context.execution_context, "isdelete", False)
     if state == "23502":
         return InvalidValue(f"{driver.column_name} must not be absent")
     if state == "23514":
@@ -151,17 +226,10 @@ def _columns(table_name: str, constraint_name: str) -> str:
     return constraint_name
 
 
-def _too_long(context: ExceptionContext) -> str | None:
+def _too_long(attempt: Attempt) -> str | None:
     """Say which text is too long, which PostgreSQL does not."""
-    execution: Any = context.execution_context
-    try:
-        columns = execution.compiled.statement.table.columns
-    except AttributeError:
-        return None  # it does not write to a table that SQLAlchemy knows
-    rows = execution.compiled_parameters
-    for name, value in [pair for row in rows for pair in row.items()]:
-        column = columns.get(name.partition("__")[0])
-        longest = getattr(getattr(column, "type", None), "length", None)
+    for column, value in attempt.written:
+        longest = getattr(column.type, "length", None)
         if longest and len(str(value)) > longest:
             return f"{column.name} must not be longer than {longest} characters"
     return None
@@ -171,6 +239,17 @@ def _mark(connection: Connection, *, has_failed: bool) -> None:
     # The very first connection has no `info` yet, and one that broke has none any more.
     with suppress(NotImplementedError, PendingRollbackError):
         connection.info["failed"] = has_failed
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    begin_with = options.get("begin_with")  # where SQLAlchemy does not begin itself
+    if begin_with is None:
+        _forget_failure(connection)
+    elif not _driver(connection.connection).is_in_transaction():
+        connection.exec_driver_sql(begin_with)
+    if LIMITS in options:
+        connection.exec_driver_sql(options[LIMITS])
 
 
 def _forget_failure(connection: Connection, *_: Any) -> None:
@@ -190,7 +269,12 @@ def _before_commit(connection: Connection) -> None:
     _refuse_failed(connection)
 
 
-def _refuse_used(connection: Any, *_: Any) -> None:
+def _refuse_used(connection: Any, record: Any, *_: Any) -> None:
     driver = connection.driver_connection
     if driver.is_closed() or driver.is_in_transaction():
         raise DisconnectionError
+    record.info.pop("failed", None)
+
+
+def _driver(pooled: PoolProxiedConnection) -> Any:
+    return pooled.driver_connection

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 from tea_shop.settings import Settings
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+    from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
+    from tea_shop.infrastructure.session import DirectSession
     from tea_shop.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
 
 
@@ -17,7 +18,9 @@ def create_engine(settings: Settings) -> "AsyncEngine":
     return database.create_engine(settings)
 
 
-def create_session_factory(engine: "AsyncEngine") -> "async_sessionmaker[AsyncSession]":
+def create_session_factory(
+    engine: "AsyncEngine",
+) -> "async_sessionmaker[DirectSession]":
     """Make what makes sessions."""
     from tea_shop.infrastructure import database
 
@@ -25,7 +28,7 @@ def create_session_factory(engine: "AsyncEngine") -> "async_sessionmaker[AsyncSe
 
 
 def create_unit_of_work(
-    session_factory: "async_sessionmaker[AsyncSession]", *, read_only: bool = False
+    session_factory: "async_sessionmaker[DirectSession]", *, read_only: bool = False
 ) -> "SqlAlchemyUnitOfWork":
     """Make a new one, for one use case."""
     from tea_shop.infrastructure.unit_of_work import SqlAlchemyUnitOfWork

@@ -5,14 +5,13 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from tea_shop.application.errors import CommitUnknown, TimedOut, Unavailable
 from tea_shop.application.unit_of_work import UnitOfWork
-from tea_shop.infrastructure.failures import reaching
 from tea_shop.infrastructure.repositories.order import SqlAlchemyOrderRepository
 from tea_shop.infrastructure.repositories.tea import SqlAlchemyTeaRepository
-from tea_shop.infrastructure.session import end_use, refuse_misuse
+from tea_shop.infrastructure.session import DirectSession, end_use, refuse_misuse
 
 
 class SqlAlchemyUnitOfWork(UnitOfWork):
@@ -20,7 +19,7 @@ class SqlAlchemyUnitOfWork(UnitOfWork):
 
     def __init__(
         self,
-        session_factory: async_sessionmaker[AsyncSession],
+        session_factory: async_sessionmaker[DirectSession],
         *,
         read_only: bool = False,
     ) -> None:
@@ -33,9 +32,7 @@ class SqlAlchemyUnitOfWork(UnitOfWork):
 
     async def __aenter__(self) -> Self:
         refuse_misuse(self._session.sync_session)  # from now on it serves this task
-        options = {"postgresql_readonly": True} if self._read_only else {}
-        with reaching(self._session.get_bind().engine.url):
-            await self._session.connection(execution_options=options)
+        await self._session.open(read_only=self._read_only)
         return self
 
     async def __aexit__(
@@ -44,8 +41,7 @@ class SqlAlchemyUnitOfWork(UnitOfWork):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Closing the session rolls back what was not committed. Its own exit does
-        # so to the end even where the task is being cancelled.
+        # This rolls back what was not committed.
         await self._session.__aexit__(exc_type, exc, traceback)
 
     async def commit(self) -> None:
@@ -62,4 +58,4 @@ class SqlAlchemyUnitOfWork(UnitOfWork):
         refuse_misuse(self._session.sync_session)
         async with self._session.begin_nested():
             yield
-            refuse_misuse(self._session.sync_session)  # an error nobody heeded
+            await self._session.direct()  # it refuses where nobody heeded an error

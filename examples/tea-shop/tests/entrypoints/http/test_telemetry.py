@@ -11,18 +11,19 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, SpanKind
-from sqlalchemy import text
+from sqlalchemy import String, Text, bindparam, cast, select
 
 from tea_shop.container import Container
 from tea_shop.entrypoints.http.app import create_app
 from tea_shop.entrypoints.http.settings import HttpSettings
+from tea_shop.infrastructure.statements import Statement
 
 from tests.entrypoints.http.in_process import calling
 
 pytestmark = pytest.mark.postgres
 
 CANARY = "canary-4711"
-STATEMENTS = import_module("opentelemetry.instrumentation.sqlalchemy")
+STATEMENTS = import_module("opentelemetry.instrumentation.asyncpg")
 
 
 class Telemetry(NamedTuple):
@@ -41,9 +42,9 @@ def telemetry(monkeypatch: pytest.MonkeyPatch) -> Generator[Telemetry]:
     # What they offer to set one with can be called once in a process.
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", tracers)
     monkeypatch.setattr("opentelemetry.metrics._internal._METER_PROVIDER", meters)
-    instrumentor = STATEMENTS.SQLAlchemyInstrumentor()
+    instrumentor = STATEMENTS.AsyncPGInstrumentor()
     if instrumentor.is_instrumented_by_opentelemetry:
-        instrumentor.uninstrument()  # the engine of an earlier test
+        instrumentor.uninstrument()  # that of an earlier test
     yield told
     instrumentor.uninstrument()
     tracers.shutdown()
@@ -54,15 +55,17 @@ def telemetry(monkeypatch: pytest.MonkeyPatch) -> Generator[Telemetry]:
 async def traced(
     telemetry: Telemetry, container: Container
 ) -> AsyncGenerator[AsyncClient]:
-    """A client of the application with a route that asks the database twice."""
+    """A client of the application with a route that asks the database both ways."""
     app = create_app(HttpSettings(), lambda: nullcontext(container))
 
     @app.get("/numbers/{number}")
     async def get_number(number: str) -> str:
-        query = text("SELECT CAST(:number AS text)")
+        given = {"number": number}
+        query = select(cast(bindparam("number", type_=String), Text))
         async with container.session_factory()() as session:
-            found = [await session.scalar(query, {"number": number}) for _ in "12"]
-        return str(found[-1])
+            ((found,),) = await session.fetch(Statement(query), given)
+            again = await session.scalar(query, given)
+        return f"{found}{again}"
 
     async with app.router.lifespan_context(app), calling(app) as client:
         yield client
@@ -88,7 +91,7 @@ async def test_one_request_is_one_trace(
 ) -> None:
     answer = await traced.get(f"/numbers/{CANARY}")
 
-    assert answer.json() == CANARY
+    assert answer.json() == CANARY * 2
     finished = telemetry.spans.get_finished_spans()
     spans = {context_of(span).span_id: span for span in finished}
     statements = [span for span in spans.values() if span.kind is SpanKind.CLIENT]

@@ -45,7 +45,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with parts() as container:
-            trace_statements(container)
+            trace_statements()
             app.state.container = container
             yield
 

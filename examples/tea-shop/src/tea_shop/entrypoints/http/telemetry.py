@@ -2,15 +2,14 @@
 
 from importlib.metadata import entry_points
 
-from tea_shop.container import Container
 
-
-def trace_statements(container: Container) -> None:
+def trace_statements() -> None:
     """Make a span of each statement, where the extra `telemetry` is installed.
 
-    By its metadata the instrumentation is for SQLAlchemy up to 2.0, so its check of the
-    version is passed over; a test shows that it works.
+    The driver sends them all, those of SQLAlchemy too, so it is the driver's that are
+    made.
     """
-    engine = container.engine().sync_engine
-    for found in entry_points(group="opentelemetry_instrumentor", name="sqlalchemy"):
-        found.load()().instrument(engine=engine, skip_dep_check=True)
+    for found in entry_points(group="opentelemetry_instrumentor", name="asyncpg"):
+        instrumentor = found.load()()
+        if not instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.instrument()

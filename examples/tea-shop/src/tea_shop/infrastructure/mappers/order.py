@@ -1,13 +1,12 @@
 """Between the order and its row."""
 
-from sqlalchemy.orm import selectinload
-
 from tea_shop.domain.identities import OrderId
 from tea_shop.domain.order import Order, OrderLine
+from tea_shop.infrastructure.models.base import row_of
 from tea_shop.infrastructure.models.order import OrderLineModel, OrderModel
 
-# What has to be loaded with a row for `to_entity` to read.
-PARTS = (selectinload(OrderModel.lines),)
+# The rows that belong to an aggregate: `to_entity` reads them.
+PARTS = (OrderModel.lines,)
 
 
 def to_entity(model: OrderModel) -> Order:
@@ -39,7 +38,8 @@ def apply_changes(model: OrderModel, order: Order) -> None:
 
 def write_order_line(position: int, order_line: OrderLine) -> OrderLineModel:
     """Make the row of an order line at this place among the others."""
-    return OrderLineModel(
+    return row_of(
+        OrderLineModel,
         position=position,
         tea_id=order_line.tea_id,
         cups=order_line.cups,
@@ -47,7 +47,7 @@ def write_order_line(position: int, order_line: OrderLine) -> OrderLineModel:
 
 
 def to_model(order: Order) -> OrderModel:
-    """Make the row of a new entity."""
-    model = OrderModel()
+    """Make the row of an entity."""
+    model = row_of(OrderModel, id=order.id, version=order.version)
     apply_changes(model, order)
     return model

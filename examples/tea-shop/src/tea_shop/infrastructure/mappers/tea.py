@@ -2,6 +2,7 @@
 
 from tea_shop.domain.identities import TeaId
 from tea_shop.domain.tea import Tea
+from tea_shop.infrastructure.models.base import row_of
 from tea_shop.infrastructure.models.tea import TeaModel
 
 
@@ -22,7 +23,7 @@ def apply_changes(model: TeaModel, tea: Tea) -> None:
 
 
 def to_model(tea: Tea) -> TeaModel:
-    """Make the row of a new entity."""
-    model = TeaModel()
+    """Make the row of an entity."""
+    model = row_of(TeaModel, id=tea.id, version=tea.version)
     apply_changes(model, tea)
     return model

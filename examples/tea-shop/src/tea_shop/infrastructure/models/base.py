@@ -1,7 +1,8 @@
 """What the tables share."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import BigInteger, DateTime, Identity, MetaData, String, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
@@ -30,6 +31,9 @@ class Base(DeclarativeBase):
         str: String(255),
         datetime: DateTime(timezone=True),
     }
+
+
+ModelType = TypeVar("ModelType", bound=Base)
 
 
 class IdMixin:
@@ -90,3 +94,24 @@ class EntityModel(IdMixin, VersionMixin, TimestampMixin, Base):
     """The row of an entity that has a repository."""
 
     __abstract__ = True
+
+
+def row_of(model_class: type[ModelType], **values: object) -> ModelType:
+    """Make a row with attributes of the model, of which no session keeps account.
+
+    It is set and read like a model, many times faster, and has nothing but what it was
+    given: to touch anything else raises `AttributeError`.
+    """
+    row: ModelType = _plain(model_class)()
+    values_of(row).update(values)
+    return row
+
+
+def values_of(row: Base | None) -> dict[str, Any]:
+    """Return the attributes of a row, or of a model, by their names; of none, none."""
+    return vars(row) if row else {}
+
+
+@cache
+def _plain(model_class: type[Base]) -> Any:
+    return type(model_class.__name__, (), {})

@@ -1,39 +1,30 @@
 """What the repositories share."""
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Select,
-    any_,
-    bindparam,
-    column,
-    func,
-    inspect,
-    literal,
-    select,
-    update,
-    values,
-)
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy import ColumnElement, Select, func, inspect, select
+from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
 from tea_shop.domain.errors import ConcurrentUpdate, StillReferenced, UnknownReference
-from tea_shop.infrastructure.failures import fail
-from tea_shop.infrastructure.models.base import EntityModel, SoftDeleteMixin
-from tea_shop.infrastructure.session import WITH_HIDDEN
-
-MOST_PARAMETERS = 32_767  # of a statement
+from tea_shop.infrastructure import statements
+from tea_shop.infrastructure.models.base import (
+    Base,
+    EntityModel,
+    SoftDeleteMixin,
+    row_of,
+    values_of,
+)
+from tea_shop.infrastructure.session import DirectSession
+from tea_shop.infrastructure.statements import Relation, Statement, Writing
 
 Condition: TypeAlias = ColumnElement[bool]
+Parts: TypeAlias = Sequence[InstrumentedAttribute[Any]]
 ModelType = TypeVar("ModelType", bound=EntityModel)
 OtherType = TypeVar("OtherType", bound=EntityModel)
+Row: TypeAlias = dict[str, Any]
 
 
 class Versioned(Protocol):
@@ -46,26 +37,27 @@ class Versioned(Protocol):
 
 
 class BaseRepository(Generic[ModelType]):
-    """Reads and writes the models of one class; flushes, never commits.
+    """Reads and writes the models of one class; never commits.
 
     A subclass names its `model_class`, implements the repository of the domain with
-    these methods, and maps: no model leaves it. Its `load_options` load the other
-    rows of an aggregate.
+    these methods, and maps: no model leaves it. Its `parts` are the relationships
+    whose rows belong to the aggregate.
+
+    Models are plain rows here, as `row_of` makes them: statements that are compiled once
+    read and write them. Only reads with conditions or options of SQLAlchemy go through
+    the session and return what it tracks.
     """
 
     model_class: type[ModelType]
-    load_options: ClassVar[Sequence[ORMOption]] = ()
+    parts: ClassVar[Parts] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if not hasattr(cls, "model_class"):
             raise TypeError(f"{cls.__name__} must name its model_class")
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: DirectSession) -> None:
         self._session = session
-        # The session holds its models weakly. Without a reference of our own, what
-        # was read would be read again before it is written.
-        self._models: dict[int, ModelType] = {}
 
     async def get_by_id(self, key: int, *options: ORMOption) -> ModelType | None:
         """Read the model with this identity."""
@@ -73,27 +65,39 @@ class BaseRepository(Generic[ModelType]):
 
     async def find_one(self, *options: ORMOption, **values: object) -> ModelType | None:
         """Read the one model that has these values, if there is one."""
-        statement = self._select().options(*options).filter_by(**values)
-        return next(iter(await self._read(statement)), None)
+        if options or None in values.values():
+            rows = self._select().options(*options).filter_by(**values)
+            models = await self._track(rows)
+        else:
+            finding = statements.finding(self.model_class, tuple(values))
+            models = await self._read(finding, values)
+        return next(iter(models), None)
 
     async def get_many(
         self, offset: int, limit: int, /, *conditions: Condition, **values: object
     ) -> list[ModelType]:
         """Read a part of the models that meet these, in the order of their identities."""
-        statement = self._select().where(*conditions).filter_by(**values)
-        in_order = statement.order_by(self.model_class.id)
-        return await self._read(in_order.offset(offset).limit(limit))
+        if conditions or None in values.values():
+            rows = self._select().where(*conditions).filter_by(**values)
+            in_order = rows.order_by(self.model_class.id)
+            return await self._track(in_order.offset(offset).limit(limit))
+        paging = statements.paging(self.model_class, tuple(values))
+        return await self._read(paging, {**values, "_offset": offset, "_limit": limit})
 
     async def get_after(self, key: int, limit: int) -> list[ModelType]:
         """Read the models behind this identity; what is before it costs nothing."""
-        statement = self._select().where(self.model_class.id > key)
-        return await self._read(statement.order_by(self.model_class.id).limit(limit))
+        following = statements.following(self.model_class)
+        return await self._read(following, {"_after": key, "_limit": limit})
 
     async def count(self, *conditions: Condition, **values: object) -> int:
         """Count the models that meet these conditions and have these values."""
-        rows = select(func.count()).select_from(self.model_class)
-        statement = rows.where(*conditions).filter_by(**values)
-        return (await self._session.execute(statement)).scalar_one()
+        if conditions or None in values.values():
+            rows = select(func.count()).select_from(self.model_class)
+            statement = rows.where(*conditions).filter_by(**values)
+            return (await self._session.execute(statement)).scalar_one()
+        counting = statements.counting(self.model_class, tuple(values))
+        ((number,),) = await self._session.fetch(counting, values)
+        return int(number)
 
     async def exists(
         self,
@@ -103,17 +107,20 @@ class BaseRepository(Generic[ModelType]):
         **values: object,
     ) -> bool:
         """Tell whether a model of this class meets these and has these values."""
-        rows = select(model_class).where(*conditions).filter_by(**values)
-        return (await self._session.execute(select(rows.exists()))).scalar_one()
+        if conditions or None in values.values():
+            rows = select(model_class).where(*conditions).filter_by(**values)
+            return (await self._session.execute(select(rows.exists()))).scalar_one()
+        testing = statements.testing(model_class, tuple(values))
+        return bool(await self._session.fetch(testing, values))
 
     async def get_versions(self, entities: Sequence[Versioned]) -> list[ModelType]:
-        """Return the models of these entities, in their order.
+        """Return the models of these entities as they were read, in their order.
 
         Raise `ConcurrentUpdate` where one has moved on, is gone or is named twice.
         """
         unread = [one.id for one in entities if self._known(one.id) is None]
         if unread:
-            await self._read(self._select().where(_among(self.model_class, unread)))
+            await self._read(statements.among(self.model_class), {"_keys": unread})
         models: dict[int, ModelType] = {}
         for one in entities:
             model = self._known(one.id)
@@ -128,29 +135,27 @@ class BaseRepository(Generic[ModelType]):
         model_class: type[OtherType],
         identities: Set[int | None],
         before: Set[int | None] = frozenset(),
-    ) -> dict[int, OtherType]:
-        """Return what is referred to anew, and keep it until the transaction ends.
+    ) -> None:
+        """Keep what is referred to anew as it is until the transaction ends.
 
         Raise `UnknownReference` where it is not there. None refers to nothing.
         """
         wanted = sorted(key for key in identities - before if key is not None)
         if not wanted:
-            return {}
-        statement = select(model_class).where(_among(model_class, wanted))
+            return
         # Whoever takes one out has to wait; a lock of the foreign key alone would
-        # not stop an update that hides the row. Locks in order are no deadlock.
-        locked = statement.order_by(model_class.id).with_for_update(read=True)
-        models = {model.id: model for model in await self._session.scalars(locked)}
-        for unknown in [key for key in wanted if key not in models]:
+        # not stop an update that hides the row.
+        locking = statements.locking(model_class, shared=True)
+        found = {
+            key for (key,) in await self._session.write(locking, {"_keys": wanted})
+        }
+        for unknown in [key for key in wanted if key not in found]:
             raise UnknownReference(f"{field} {unknown} is not known")
-        return models
 
     async def lock(self, *models: ModelType) -> None:
         """Let nobody refer to the models until the transaction ends."""
-        keys = [model.id for model in models]
-        statement = select(self.model_class.id).where(_among(self.model_class, keys))
-        in_order = statement.order_by(self.model_class.id)
-        await self._session.execute(in_order.with_for_update())
+        locking = statements.locking(self.model_class, shared=False)
+        await self._session.write(locking, {"_keys": [model.id for model in models]})
 
     async def refuse_referenced(
         self,
@@ -166,101 +171,213 @@ class BaseRepository(Generic[ModelType]):
 
     async def create(self, *models: ModelType) -> None:
         """Insert the models, many with one statement; each gets its identity."""
-        self._session.add_all(models)
-        await self._flush()
-        self._models |= {model.id: model for model in models}
+        if not models:
+            return
+        defaults = statements.defaults_of(self.model_class)
+        rows = [{**defaults, **values_of(model), "version": 1} for model in models]
+        made = await self._write(statements.inserting(self.model_class), rows)
+        # Identities are counted in the order in which the rows are given.
+        made.sort(key=lambda row: int(row["id"]))
+        linked = [one.key for one in self._relations() if one.secondary is not None]
+        for model, row, new in zip(models, rows, made, strict=True):
+            values_of(model).update(row | new | {key: [] for key in linked})
+            self._keep(model)
+        for relation in self._owned():
+            await self._insert_parts(relation, models)
 
     async def update(self, *models: ModelType) -> None:
-        """Write what changed, many with one statement, and move each version on.
+        """Write the models over their rows, at once, and move each version on.
 
-        Raise `ConcurrentUpdate` where another transaction did so first.
+        All set the same attributes. Raise `ConcurrentUpdate` where another transaction
+        was faster.
         """
-        if len(models) == 1:
-            models[0].version += 1  # the flush writes one row faster
-        else:
-            at_once = MOST_PARAMETERS // len(inspect(self.model_class).columns)
-            for start in range(0, len(models), at_once):
-                await self._update_many(models[start : start + at_once])
-        await self._flush()  # the other rows of the aggregates, too
+        if not models:
+            return
+        written = statements.written_of(self.model_class).keys() - {"version"}
+        names = tuple(sorted(written & values_of(models[0]).keys()))
+        await self._update(names, models)
+        for relation in self._owned():
+            await self._replace_parts(relation, models)
+        for model in models:
+            if before := self._known(model.id):  # with what it is linked to
+                values_of(model).update(values_of(before) | values_of(model))
+            self._keep(model)
 
     async def delete(self, *models: ModelType) -> None:
         """Delete the models, or hide them where they have the `SoftDeleteMixin`.
 
         Raise `ConcurrentUpdate` where another transaction changed one first.
         """
-        hidden: list[ModelType] = []
+        if not models:
+            return
+        if issubclass(self.model_class, SoftDeleteMixin):
+            hidden = self.model_class()
+            hidden.soft_delete(datetime.now(UTC))
+            names = ("deleted_at", "is_active")
+            for model in models:
+                values_of(model).update({key: values_of(hidden)[key] for key in names})
+            await self._update(names, models)
+        else:
+            rows = [_keys(model) for model in models]
+            deleted = await self._write(statements.deleting(self.model_class), rows)
+            await self._refuse_unwritten(models, {row["id"] for row in deleted})
         for model in models:
-            self._models.pop(model.id, None)
-            if isinstance(model, SoftDeleteMixin):
-                model.soft_delete(datetime.now(UTC))
-                hidden.append(model)
-            else:
-                await self._session.delete(model)
-        await self.update(*hidden)
+            self._session.known.pop((self.model_class, model.id), None)
 
-    def _select(self) -> Select[ModelType]:
-        return select(self.model_class).options(*self.load_options)
+    async def link(
+        self, attribute: InstrumentedAttribute[Any], wanted: Mapping[int, Set[int]]
+    ) -> None:
+        """Link each model, by its identity, with these others and with no more."""
+        relation = inspect(self.model_class).relationships[attribute.key]
+        known = {key: values_of(self._known(key)).get(relation.key) for key in wanted}
+        if unread := [key for key, others in known.items() if others is None]:
+            known |= await self._read_parts(relation, unread)
+        before = {
+            (key, one.id) for key, others in known.items() for one in others or ()
+        }
+        after = {(key, other) for key, others in wanted.items() for other in others}
+        for statement, pairs in (
+            (statements.unlinking(relation), before - after),
+            (statements.linking(relation), after - before),
+        ):
+            if pairs:
+                owners, others = zip(*sorted(pairs), strict=True)
+                arrays = {"_owner": owners, "_other": others}
+                await self._session.write(statement, arrays)
+        for key, linked in wanted.items():
+            models = [row_of(relation.mapper.class_, id=one) for one in linked]
+            values_of(self._known(key))[relation.key] = models
 
-    async def _read(self, statement: Select[ModelType]) -> list[ModelType]:
-        models = list(await self._session.scalars(statement))
-        self._models |= {model.id: model for model in models}
+    async def _read(
+        self, statement: Statement, values: Mapping[str, Any]
+    ) -> list[ModelType]:
+        rows = statement.read(await self._session.fetch(statement, values))
+        models = [row_of(self.model_class, **row) for row in rows]
+        for relation in self._relations() if models else ():
+            parts = await self._read_parts(relation, [model.id for model in models])
+            for model in models:
+                values_of(model)[relation.key] = parts[model.id]
+        for model in models:
+            self._keep(model)
         return models
 
+    async def _read_parts(
+        self, relation: Relation, owners: Sequence[int]
+    ) -> dict[int, list[Any]]:
+        linked = relation.secondary is not None
+        statement = (statements.linked if linked else statements.owned)(relation)
+        records = await self._session.fetch(statement, {"_keys": owners})
+        part_class: type[Base] = relation.mapper.class_
+        parts: dict[int, list[Any]] = {owner: [] for owner in owners}
+        for row in statement.read(records):
+            owner = row.pop("_owner")
+            parts[owner].append(row_of(part_class, **row))
+        return parts
+
+    def _select(self) -> Select[ModelType]:
+        return select(self.model_class).options(*_loading(self.parts))
+
+    async def _track(self, rows: Select[ModelType]) -> list[ModelType]:
+        """Read through the session, and what it has read before once more."""
+        again = rows.execution_options(populate_existing=True)
+        return list(await self._session.scalars(again))
+
     def _known(self, key: int) -> ModelType | None:
-        """Return a model that was read, unless a failed savepoint undid it since."""
-        if model := self._models.get(key):
-            state = inspect(model)
-            if state.persistent and not state.expired:
-                return model
-        return None
+        """Return what was last read or written with this identity, if it was."""
+        return self._session.known.get((self.model_class, key))
+
+    def _keep(self, model: ModelType) -> None:
+        self._session.known[self.model_class, model.id] = model
 
     def _moved_on(self, key: int) -> ConcurrentUpdate:
         return ConcurrentUpdate(f"{self.model_class.__tablename__} {key} moved on")
 
-    async def _update_many(self, models: Sequence[ModelType]) -> None:
-        columns = inspect(self.model_class).columns
-        made = [key for key, one in columns.items() if one.onupdate is not None]
-        names = set(columns.keys())
-        changed = {key for one in models for key in names - inspect(one).unmodified}
-        types = {key: columns[key].type for key in ["id", "version", *sorted(changed)]}
-        rows = values(*(column(key, kind) for key, kind in types.items()), name="given")
-        rows = rows.data(
-            [
-                tuple(
-                    # Named after its column, for an error to tell which one it was.
-                    bindparam(f"{key}__{number}", getattr(model, key), kind)
-                    for key, kind in types.items()
-                )
-                for number, model in enumerate(models)
-            ]
-        )
-        statement = (
-            update(self.model_class)
-            .where(columns.id == rows.c.id, columns.version == rows.c.version)
-            .values({key: rows.c[key] for key in changed})
-            .values(version=rows.c.version + 1)
-            .returning(*(columns[key] for key in ["id", "version", *made]))
-            .execution_options(synchronize_session=False, **WITH_HIDDEN)
-        )
-        written = {row.id: row for row in await self._session.execute(statement)}
+    async def _write(self, writing: Writing, rows: Sequence[Row]) -> list[Row]:
+        if len(rows) == 1 or writing.many is None:
+            records = await self._session.write(writing.one, *rows)
+            return writing.one.read(records)
+        arrays = {key: [row[key] for row in rows] for key in writing.many.written}
+        return writing.many.read(await self._session.write(writing.many, arrays))
+
+    async def _update(
+        self, names: tuple[str, ...], models: Sequence[ModelType]
+    ) -> None:
+        updating = statements.updating(self.model_class, names)
+        rows = [
+            _keys(one) | {key: values_of(one)[key] for key in names} for one in models
+        ]
+        made = {row["id"]: row for row in await self._write(updating, rows)}
+        await self._refuse_unwritten(models, made.keys())
+        for model in models:
+            values_of(model).update(made[model.id])
+
+    async def _refuse_unwritten(
+        self, models: Sequence[ModelType], written: Set[int]
+    ) -> None:
         for model in models:
             if model.id not in written:
-                await fail(self._session)  # for others of them are written
+                await self._session.fail()  # for others of them are written
                 raise self._moved_on(model.id)
-            # The flush that follows is to find nothing of these left to write.
-            for key in changed:
-                set_committed_value(model, key, getattr(model, key))
-            for key in ["version", *made]:
-                set_committed_value(model, key, getattr(written[model.id], key))
 
-    async def _flush(self) -> None:
-        try:
-            await self._session.flush()
-        except StaleDataError:
-            table = self.model_class.__tablename__
-            raise ConcurrentUpdate(f"{table} moved on") from None
+    def _relations(self) -> list[Relation]:
+        relationships = inspect(self.model_class).relationships
+        return [relationships[one.key] for one in self.parts]
+
+    def _owned(self) -> list[Relation]:
+        return [one for one in self._relations() if one.secondary is None]
+
+    async def _replace_parts(
+        self, relation: Relation, models: Sequence[ModelType]
+    ) -> None:
+        """Write the parts of those that have others than they were read with."""
+        part_class: type[Base] = relation.mapper.class_
+        columns = statements.written_of(part_class)
+        names = [
+            key
+            for key, one in columns.items()
+            if one is not statements.owner_of(relation)
+        ]
+
+        def parts_of(model: ModelType | None) -> list[list[object]]:
+            parts = values_of(model).get(relation.key, ())
+            return [[values_of(part).get(name) for name in names] for part in parts]
+
+        changed = [
+            one for one in models if parts_of(one) != parts_of(self._known(one.id))
+        ]
+        if changed:
+            keys = {"_keys": [model.id for model in changed]}
+            await self._session.write(statements.disowning(relation), keys)
+            await self._insert_parts(relation, changed)
+
+    async def _insert_parts(
+        self, relation: Relation, models: Sequence[ModelType]
+    ) -> None:
+        part_class: type[Base] = relation.mapper.class_
+        defaults = statements.defaults_of(part_class)
+        owner = statements.owner_of(relation).key
+        rows = [
+            {**defaults, **values_of(part), owner: model.id}
+            for model in models
+            for part in values_of(model).get(relation.key, ())
+        ]
+        if rows:
+            await self._write(statements.inserting(part_class), rows)
 
 
-def _among(model_class: type[OtherType], keys: Collection[int]) -> Condition:
-    """Compare with one array, for a statement of many keys is no new statement."""
-    return model_class.id == any_(literal(keys, ARRAY(BigInteger)))
+def joining(attribute: InstrumentedAttribute[Any], parts: Parts = ()) -> ORMOption:
+    """Return the option that reads what this refers to as well, with its parts."""
+    return joinedload(attribute).options(*_loading(parts))
+
+
+def _loading(parts: Parts) -> list[Any]:
+    return [
+        selectinload(one).load_only(one.property.mapper.class_.id)
+        if one.property.secondary is not None
+        else selectinload(one)
+        for one in parts
+    ]
+
+
+def _keys(model: EntityModel) -> Row:
+    return {"_id": model.id, "_version": model.version}

@@ -7,12 +7,7 @@ from sqlalchemy import ColumnElement
 from tea_shop.domain.identities import OrderId
 from tea_shop.domain.order import Order, OrderNotFound, OrderRepository
 from tea_shop.domain.paging import Paged, Sliced
-from tea_shop.infrastructure.mappers.order import (
-    PARTS,
-    apply_changes,
-    to_entity,
-    to_model,
-)
+from tea_shop.infrastructure.mappers.order import PARTS, to_entity, to_model
 from tea_shop.infrastructure.models.order import OrderModel
 from tea_shop.infrastructure.models.tea import TeaModel
 from tea_shop.infrastructure.repositories.base import BaseRepository
@@ -22,7 +17,7 @@ class SqlAlchemyOrderRepository(BaseRepository[OrderModel], OrderRepository):
     """All orders, seen by one session."""
 
     model_class = OrderModel
-    load_options = PARTS
+    parts = PARTS
 
     async def add(self, order: Order) -> None:
         await self.add_all([order])
@@ -62,10 +57,9 @@ class SqlAlchemyOrderRepository(BaseRepository[OrderModel], OrderRepository):
             {part.tea_id for one in orders for part in one.lines},
             {row.tea_id for model in loaded for row in model.lines},
         )
-        for model, one in zip(loaded, orders, strict=True):
-            apply_changes(model, one)
-        await self.update(*loaded)
-        for model, one in zip(loaded, orders, strict=True):
+        changed = [to_model(one) for one in orders]
+        await self.update(*changed)
+        for model, one in zip(changed, orders, strict=True):
             one.version = model.version
 
     async def remove(self, order: Order) -> None:

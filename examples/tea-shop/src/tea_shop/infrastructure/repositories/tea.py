@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement
 from tea_shop.domain.identities import TeaId
 from tea_shop.domain.paging import Paged, Sliced
 from tea_shop.domain.tea import Tea, TeaNotFound, TeaRepository
-from tea_shop.infrastructure.mappers.tea import apply_changes, to_entity, to_model
+from tea_shop.infrastructure.mappers.tea import to_entity, to_model
 from tea_shop.infrastructure.models.order import OrderModel
 from tea_shop.infrastructure.models.tea import TeaModel
 from tea_shop.infrastructure.repositories.base import BaseRepository
@@ -50,11 +50,10 @@ class SqlAlchemyTeaRepository(BaseRepository[TeaModel], TeaRepository):
         await self.save_all([tea])
 
     async def save_all(self, teas: Sequence[Tea]) -> None:
-        loaded = await self.get_versions(teas)
-        for model, one in zip(loaded, teas, strict=True):
-            apply_changes(model, one)
-        await self.update(*loaded)
-        for model, one in zip(loaded, teas, strict=True):
+        await self.get_versions(teas)
+        changed = [to_model(one) for one in teas]
+        await self.update(*changed)
+        for model, one in zip(changed, teas, strict=True):
             one.version = model.version
 
     async def remove(self, tea: Tea) -> None:

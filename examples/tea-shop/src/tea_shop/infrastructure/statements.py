@@ -1,0 +1,405 @@
+"""Statements that SQLAlchemy compiles once, for the driver to run again and again.
+
+To compile one takes longer than a small query itself. What SQLAlchemy knows stays in
+force: the columns, what converts their values, and which rows are hidden.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ClauseElement,
+    Column,
+    ColumnElement,
+    Float,
+    Numeric,
+    Select,
+    String,
+    TableValuedAlias,
+    any_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal_column,
+    make_url,
+    select,
+    update,
+)
+from sqlalchemy.orm import RelationshipProperty, with_loader_criteria
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from tea_shop.infrastructure.models.base import Base, EntityModel, SoftDeleteMixin
+
+VISIBLE = with_loader_criteria(
+    SoftDeleteMixin, lambda model: model.is_active, include_aliases=True
+)
+"""The option that passes over the rows that are hidden, in subqueries too."""
+
+DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
+FLOAT8, NUMERIC = 701, 1700  # what PostgreSQL calls its types
+
+Columns: TypeAlias = Mapping[str, Column[Any]]
+Convert: TypeAlias = Callable[[Any], Any]
+Names: TypeAlias = tuple[str, ...]
+Relation: TypeAlias = RelationshipProperty[Any]
+
+
+class Statement:
+    """A statement as the driver runs it, and what converts its values to and fro.
+
+    It reads no hidden row. What it is given by `bindparam` has to be given each time.
+    """
+
+    def __init__(
+        self,
+        statement: ClauseElement,
+        *,
+        returned: Columns | None = None,
+        written: Columns | None = None,
+        is_many: bool = False,
+    ) -> None:
+        visible: Any = statement
+        if isinstance(statement, Select):
+            visible = visible.options(VISIBLE)
+        compiled: Any = visible.compile(dialect=DIALECT)
+        if compiled.post_compile_params:
+            raise TypeError("IN is a new statement for each length: use any_(array)")
+        self.sql = compiled.string
+        self.is_delete = compiled.isdelete
+        self.written = written or {}
+        self.is_many = is_many
+        self._bound = [
+            (name, _to_driver(compiled.binds[name].type))
+            for name in compiled.positiontup or ()
+        ]
+        if is_many:
+            each = {key: _to_driver(one.type) for key, one in self.written.items()}
+            self._bound = [(key, _for_all(each[key])) for key, _ in self._bound]
+        constants = {name: compiled.params[name] for name, _ in self._bound}
+        self._constants = {
+            name: value for name, value in constants.items() if value is not None
+        }
+        self._keys = tuple(returned or ())
+        converters = {
+            key: _from_driver(one.type) for key, one in (returned or {}).items()
+        }
+        self._converted = [
+            (key, convert) for key, convert in converters.items() if convert
+        ]
+
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        """Put the values into the order and the types in which the driver sends them."""
+        if self._constants:
+            values = {**self._constants, **values}
+        return [
+            convert(values[name]) if convert else values[name]
+            for name, convert in self._bound
+        ]
+
+    def read(self, records: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:
+        """Name the values of each row as the attributes of its model."""
+        rows = [dict(zip(self._keys, record, strict=True)) for record in records]
+        for key, convert in self._converted:
+            for row in rows:
+                row[key] = convert(row[key])
+        return rows
+
+
+class Writing(NamedTuple):
+    """A statement for one row, and one for as many as its arrays have values.
+
+    That is none where the values are arrays: PostgreSQL has no arrays of those.
+    """
+
+    one: Statement
+    many: Statement | None
+
+
+@cache
+def columns_of(model_class: type[Base]) -> Columns:
+    """Return the columns of a model by its attributes."""
+    attributes = inspect(model_class).column_attrs
+    columns = {one.key: one.columns[0] for one in attributes}
+    return {key: one for key, one in columns.items() if isinstance(one, Column)}
+
+
+@cache
+def written_of(model_class: type[Base]) -> Columns:
+    """Return the columns that are written, for the database makes the others."""
+    columns = columns_of(model_class).items()
+    return {key: one for key, one in columns if not _is_made(one)}
+
+
+@cache
+def defaults_of(model_class: type[Base]) -> dict[str, Any]:
+    """Return what a new row has in each written column where nothing is given."""
+    columns = written_of(model_class).items()
+    return {key: getattr(one.default, "arg", None) for key, one in columns}
+
+
+@cache
+def finding(model_class: type[Base], names: Names) -> Statement:
+    """Read the rows that have the values of these names."""
+    return _reading(model_class, _rows(model_class, names))
+
+
+@cache
+def paging(model_class: type[EntityModel], names: Names) -> Statement:
+    """Read such rows from `_offset` on, `_limit` at most, by their identities."""
+    rows = _rows(model_class, names).order_by(model_class.id)
+    part = rows.offset(_number("_offset")).limit(_number("_limit"))
+    return _reading(model_class, part)
+
+
+@cache
+def following(model_class: type[EntityModel]) -> Statement:
+    """Read those behind the identity `_after`, `_limit` at most."""
+    rows = _rows(model_class).where(model_class.id > _number("_after"))
+    part = rows.order_by(model_class.id).limit(_number("_limit"))
+    return _reading(model_class, part)
+
+
+@cache
+def among(model_class: type[EntityModel]) -> Statement:
+    """Read those whose identity is one of `_keys`."""
+    return _reading(model_class, _rows(model_class).where(_is_one(model_class.id)))
+
+
+@cache
+def counting(model_class: type[Base], names: Names) -> Statement:
+    """Count the rows that have the values of these names."""
+    return _telling(_rows(model_class, names), func.count())
+
+
+@cache
+def testing(model_class: type[Base], names: Names) -> Statement:
+    """Return one row if any has the values of these names."""
+    one: ColumnElement[int] = literal_column("1")
+    return _telling(_rows(model_class, names).limit(one), one)
+
+
+@cache
+def locking(model_class: type[EntityModel], *, shared: bool) -> Statement:
+    """Lock those whose identity is one of `_keys`, and return the identities."""
+    rows = _rows(model_class).where(_is_one(model_class.id)).order_by(model_class.id)
+    locked = rows.with_only_columns(model_class.id).with_for_update(read=shared)
+    return Statement(locked)
+
+
+@cache
+def inserting(model_class: type[Base]) -> Writing:
+    """Insert rows, and return what the database makes: of many, the keys alone."""
+    columns, written = columns_of(model_class), written_of(model_class)
+    made = {key: one for key, one in columns.items() if key not in written}
+    keys = {key: one for key, one in made.items() if one.primary_key}
+    rows = insert(_table(columns))
+    row = rows.values({one: _value(key, one) for key, one in written.items()})
+    one = Statement(row.returning(*made.values()), returned=made, written=written)
+    if _has_arrays(written):
+        return Writing(one, None)
+    given = _given(written)
+    in_order = select(*(given.c[key] for key in written)).order_by(given.c["_place"])
+    many = rows.from_select(list(written.values()), in_order).returning(*keys.values())
+    return Writing(one, Statement(many, returned=keys, written=written, is_many=True))
+
+
+@cache
+def updating(model_class: type[EntityModel], names: Names) -> Writing:
+    """Write these into the rows with `_id` and `_version`, and move the versions on."""
+    columns = columns_of(model_class)
+    written = {**_keys_of(columns), **{key: columns[key] for key in names}}
+    made = {key: one for key, one in columns.items() if one.onupdate is not None}
+    returned = {"id": columns["id"], "version": columns["version"], **made}
+
+    def moving_on(given: Any) -> ClauseElement:
+        values: dict[Any, Any] = {columns[key]: given[key] for key in names}
+        values[columns["version"]] = columns["version"] + literal_column("1")
+        rows = update(_table(columns)).where(*_is_read(columns, given))
+        return rows.values(values).returning(*returned.values())
+
+    row = moving_on({key: _value(key, one) for key, one in written.items()})
+    one = Statement(row, returned=returned, written=written)
+    if _has_arrays(written):
+        return Writing(one, None)
+    rows = moving_on(_given(written).c)
+    return Writing(
+        one, Statement(rows, returned=returned, written=written, is_many=True)
+    )
+
+
+@cache
+def deleting(model_class: type[EntityModel]) -> Writing:
+    """Delete the rows with `_id` and `_version`, and return their identities."""
+    columns = columns_of(model_class)
+    keys, identity = _keys_of(columns), {"id": columns["id"]}
+    rows = delete(_table(columns)).returning(columns["id"])
+    values = {key: _value(key, one) for key, one in keys.items()}
+    one = rows.where(*_is_read(columns, values))
+    many = rows.where(*_is_read(columns, _given(keys).c))
+    return Writing(
+        Statement(one, returned=identity, written=keys),
+        Statement(many, returned=identity, written=keys, is_many=True),
+    )
+
+
+@cache
+def owned(relation: Relation) -> Statement:
+    """Read the rows that belong to the owners with `_keys`, with `_owner` first."""
+    model_class: type[Base] = relation.mapper.class_
+    owner = owner_of(relation)
+    rows = select(model_class).where(_is_one(owner)).order_by(*relation.order_by or ())
+    columns = columns_of(model_class)
+    return Statement(
+        rows.with_only_columns(owner, *columns.values()),
+        returned={"_owner": owner, **columns},
+    )
+
+
+@cache
+def disowning(relation: Relation) -> Statement:
+    """Delete the rows that belong to the owners with `_keys`."""
+    owner = owner_of(relation)
+    return Statement(delete(owner.table).where(_is_one(owner)))
+
+
+@cache
+def linked(relation: Relation) -> Statement:
+    """Read what the owners with `_keys` are linked to, as `_owner` and `id`."""
+    owner, other = link_of(relation)
+    target = relation.mapper.class_
+    rows = select(owner, target.id).join_from(owner.table, target, target.id == other)
+    return Statement(
+        rows.where(_is_one(owner)).order_by(owner, other),
+        returned={"_owner": owner, "id": other},
+    )
+
+
+@cache
+def linking(relation: Relation) -> Statement:
+    """Link an `_owner` with an `_other`, for each value of the arrays."""
+    owner, other = link_of(relation)
+    both = {"_owner": owner, "_other": other}
+    given = _given(both)
+    pairs = select(given.c["_owner"], given.c["_other"])
+    rows = insert(owner.table).from_select([owner, other], pairs)
+    return Statement(rows, written=both, is_many=True)
+
+
+@cache
+def unlinking(relation: Relation) -> Statement:
+    """End the link of an `_owner` with an `_other`, for each value of the arrays."""
+    owner, other = link_of(relation)
+    both = {"_owner": owner, "_other": other}
+    given = _given(both)
+    are_linked = (owner == given.c["_owner"], other == given.c["_other"])
+    rows = delete(owner.table).where(*are_linked)
+    return Statement(rows, written=both, is_many=True)
+
+
+def owner_of(relation: Relation) -> Column[Any]:
+    """Return the column of the owned rows that tells whose they are."""
+    return _referring(relation.synchronize_pairs)
+
+
+def link_of(relation: Relation) -> tuple[Column[Any], Column[Any]]:
+    """Return both columns of the table between: the owner's, and that of the others."""
+    return owner_of(relation), _referring(relation.secondary_synchronize_pairs)
+
+
+def _referring(pairs: Any) -> Column[Any]:
+    ((_, column),) = pairs
+    found: Column[Any] = column
+    return found
+
+
+def _rows(model_class: type[Base], names: Names = ()) -> Select[Any]:
+    columns = columns_of(model_class)
+    conditions = [columns[key] == _value(key, columns[key]) for key in names]
+    return select(model_class).where(*conditions)
+
+
+def _reading(model_class: type[Base], rows: Select[Any]) -> Statement:
+    columns = columns_of(model_class)
+    # By its attributes SQLAlchemy knows the model, and so which rows are hidden.
+    attributes = [getattr(model_class, key) for key in columns]
+    return Statement(rows.with_only_columns(*attributes), returned=columns)
+
+
+def _telling(rows: Select[Any], column: ColumnElement[Any]) -> Statement:
+    return Statement(rows.with_only_columns(column, maintain_column_froms=True))
+
+
+def _table(columns: Columns) -> Any:
+    return next(iter(columns.values())).table
+
+
+def _value(name: str, column: Column[Any]) -> ColumnElement[Any]:
+    return bindparam(name, type_=column.type)
+
+
+def _number(name: str) -> ColumnElement[int]:
+    return bindparam(name, type_=BigInteger)
+
+
+def _has_arrays(columns: Columns) -> bool:
+    return any(isinstance(one.type, ARRAY) for one in columns.values())
+
+
+def _given(columns: Columns) -> TableValuedAlias:
+    """Make rows of arrays, in their order, of which `_place` tells."""
+    arrays = [_array(name, one) for name, one in columns.items()]
+    rows = func.unnest(*arrays).table_valued(*columns, with_ordinality="_place")
+    return rows.render_derived(name="given")
+
+
+def _array(name: str, column: Column[Any]) -> ColumnElement[Any]:
+    """Bind an array, of a type without a length: a cast would cut what is too long."""
+    kind = column.type.dialect_impl(DIALECT)
+    if isinstance(kind, TypeDecorator):
+        kind = kind.impl_instance
+    if isinstance(kind, String | Numeric):
+        kind = String() if isinstance(kind, String) else Numeric()
+    return bindparam(name, type_=ARRAY(kind))
+
+
+def _keys_of(columns: Columns) -> Columns:
+    return {"_id": columns["id"], "_version": columns["version"]}
+
+
+def _is_read(columns: Columns, given: Any) -> list[ColumnElement[bool]]:
+    """Tell whether a row is still as it was read."""
+    keys = _keys_of(columns)
+    return [column == given[name] for name, column in keys.items()]
+
+
+def _is_one(column: Any) -> ColumnElement[bool]:
+    """Compare with one array, for a statement of many keys is no new statement."""
+    condition: ColumnElement[bool] = column == any_(
+        bindparam("_keys", type_=ARRAY(BigInteger))
+    )
+    return condition
+
+
+def _is_made(column: Column[Any]) -> bool:
+    """Tell whether the database gives the column its first value."""
+    by_clause = column.default is not None and column.default.is_clause_element
+    is_key = column is column.table.autoincrement_column
+    return is_key or by_clause or column.server_default is not None
+
+
+def _to_driver(kind: TypeEngine[Any]) -> Convert | None:
+    return kind.dialect_impl(DIALECT).bind_processor(DIALECT)
+
+
+def _for_all(convert: Convert | None) -> Convert | None:
+    return convert and (lambda values: [convert(value) for value in values])
+
+
+def _from_driver(kind: TypeEngine[Any]) -> Convert | None:
+    oid = FLOAT8 if isinstance(kind, Float) else NUMERIC
+    return kind.dialect_impl(DIALECT).result_processor(DIALECT, oid)
