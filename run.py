@@ -4,6 +4,7 @@ python3 run.py demo     generate a service and watch it work
 python3 run.py test     run the tests
 python3 run.py faults   break what a generated service stands on, and count what is lost
 python3 run.py load     measure a generated service beside one written by hand
+python3 run.py bench    measure its data layer beside others and beside the driver
 python3 run.py mutants  plant bugs in a generated service, and see its tests find them
 python3 run.py check    format, lint and types; changes nothing
 python3 run.py fix      format, and mend what can be mended
@@ -43,6 +44,9 @@ def main(verb: str = "", *arguments: str) -> int:
         "test": [["uv", "run", "pytest", *AT_ONCE, *arguments]],
         "faults": [["uv", "run", "python", "-m", "faults", *arguments]],
         "load": [["uv", "run", "python", "-m", "load", *arguments]],
+        "bench": [
+            ["uv", "run", "--group", "bench", "python", "-m", "benchmarks", *arguments]
+        ],
         "mutants": [["uv", "run", "python", "-m", "tests.mutants", *arguments]],
         "check": [
             ["uv", "run", "ruff", "format", "--check"],

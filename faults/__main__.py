@@ -58,8 +58,13 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
-def bake(folder: Path) -> Path:
-    """Generate the service that is to be broken, and leave no trace elsewhere."""
+def bake(
+    folder: Path,
+    project: str = "Ledger",
+    entities: str = ENTITIES,
+    api: str = "fastapi",
+) -> Path:
+    """Generate a service, by default to be broken, and leave no trace elsewhere."""
     folder.mkdir()
     home = folder.with_name("home")
     home.mkdir()
@@ -68,9 +73,9 @@ def bake(folder: Path) -> Path:
         f"cookiecutters_dir: {home / 'templates'}\nreplay_dir: {home / 'replay'}\n"
     )
     command = [sys.executable, "-m", "cookiecutter", str(TEMPLATE), "--no-input"]
-    command += ["--output-dir", str(folder), "project_name=Ledger"]
+    command += ["--output-dir", str(folder), f"project_name={project}"]
     done = subprocess.run(
-        [*command, f"entities={ENTITIES}", "api=fastapi"],
+        [*command, f"entities={entities}", f"api={api}"],
         capture_output=True,
         check=False,
         cwd=folder,
@@ -83,7 +88,7 @@ def bake(folder: Path) -> Path:
     )
     if done.returncode:
         raise ServerError(f"no service was generated: {done.stdout}{done.stderr}")
-    return folder / "ledger"
+    return folder / project.lower()
 
 
 if __name__ == "__main__":

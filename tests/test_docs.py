@@ -81,7 +81,7 @@ def test_the_commands_of_the_documents_are_those_of_run_py() -> None:
     verbs = set(re.findall(r"run\.py (\w+)", documents))
 
     assert verbs == set(
-        "install fix example check test demo faults mutants load".split()
+        "install fix example check test demo faults mutants load bench".split()
     )
     for verb in verbs:
         assert f"run.py {verb} " in known

@@ -1,0 +1,1 @@
+"""How near the data layer of a generated service comes to the driver below it."""

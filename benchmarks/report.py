@@ -1,0 +1,197 @@
+"""The table of what was measured, its plots, and what has become worse."""
+
+import os
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any, TypeAlias
+
+from benchmarks.measure import Measured
+
+README = Path(__file__).with_name("README.md")
+BEGIN, END = "<!-- figures -->\n", "<!-- end of the figures -->\n"
+CANNOT = "–"  # noqa: RUF001  # an en dash
+WORSE = 1.5
+"""How much worse than the published one a ratio may be, for machines differ."""
+LIBRARIES = (
+    "sqlalchemy asyncpg uvloop advanced-alchemy sqlmodel tortoise-orm piccolo".split()
+)
+CELL = re.compile(r"(?P<ratio>\d+\.\d+) \[.*?\](?: · (?P<round_trips>\d+))?$")
+Table: TypeAlias = Mapping[str, Mapping[str, Measured]]
+"""By use case, and by the title of the contender, the limit first."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a table says of one contender and one use case."""
+
+    ratio: float
+    round_trips: int | None
+
+
+def markdown(table: Table) -> str:
+    """Lay the table out."""
+    titles = list(dict.fromkeys(title for row in table.values() for title in row))
+    lines = [_line(["use case", *titles]), _line(["---", *["---:"] * len(titles)])]
+    for name, row in table.items():
+        cells = [_cell(row.get(title), title == titles[0]) for title in titles]
+        lines.append(_line([name, *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def published(text: str) -> dict[str, dict[str, Published]]:
+    """Read a table, by use case and by the title of the contender."""
+    rows = [
+        [cell.strip() for cell in line.strip("|\n ").split("|")]
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
+    if not rows:
+        raise ValueError("no figures are published")
+    (_, *titles), _, *rest = rows
+    table: dict[str, dict[str, Published]] = {}
+    for name, *cells in rest:
+        table[name] = {}
+        for title, cell in zip(titles, cells, strict=True):
+            if found := CELL.match(cell):
+                trips = found["round_trips"]
+                table[name][title] = Published(
+                    float(found["ratio"]), int(trips) if trips else None
+                )
+    return table
+
+
+def worse(
+    table: Table, before: Mapping[str, Mapping[str, Published]], title: str
+) -> dict[str, str]:
+    """Say of each use case what is worse than published, if anything.
+
+    A ratio may be somewhat worse, for no two machines are alike; a round trip more
+    is one too many anywhere.
+    """
+    found: dict[str, str] = {}
+    for name, row in table.items():
+        old = before.get(name, {}).get(title)
+        if title not in row:
+            continue
+        if old is None:
+            found[name] = f"{name}: nothing is published"
+            continue
+        new = row[title]
+        if new.ratio > WORSE * old.ratio:
+            others = [
+                f"; {other} {row[other].ratio:.2f}, published {was.ratio:.2f}"
+                for other, was in before[name].items()
+                if other != title and other in row
+            ]
+            times = f"{new.ratio:.2f} times the limit, published {old.ratio:.2f}"
+            found[name] = f"{name}: {times}{''.join(others)}"
+        elif (new.round_trips or 0) > (old.round_trips or 0):
+            trips = f"{new.round_trips} round trips, published {old.round_trips}"
+            found[name] = f"{name}: {trips}"
+    return found
+
+
+def machine(loop: str, postgresql: str) -> str:
+    """Say on what it was measured."""
+    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    return (
+        f"{platform.system()} on {os.cpu_count()} cores ({platform.machine()}), "
+        f"{platform.python_implementation()} {platform.python_version()}, "
+        f"PostgreSQL {postgresql}, {versions}; event loop: {loop}.\n"
+    )
+
+
+def write(told: str) -> None:
+    """Put the figures in their place in the README."""
+    head, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(head + BEGIN + told + END + rest.partition(END)[2])
+
+
+def plot_ratios(table: Table) -> None:
+    """Draw every ratio, a group of bars for each use case."""
+    figure, axes = _axes((10, 9))
+    names = [name for name, row in table.items() if len(row) > 1][::-1]
+    titles = list(dict.fromkeys(title for row in table.values() for title in row))[1:]
+    height = 0.85 / len(titles)
+    for place, title in enumerate(titles):
+        bars = [
+            (spot, table[name][title].ratio)
+            for spot, name in enumerate(names)
+            if title in table[name]
+        ]
+        axes.barh(
+            [spot + 0.4 - (place + 0.5) * height for spot, _ in bars],
+            [ratio for _, ratio in bars],
+            height,
+            label=title,
+        )
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(xscale="log", xlabel="times as long as raw asyncpg")
+    axes.set_yticks(range(len(names)), names)
+    axes.legend(fontsize="small")
+    _save(figure, "ratios")
+
+
+def plot_lines(
+    name: str,
+    lines: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    across: str,
+    up: str,
+    scales: tuple[str, str] = ("linear", "linear"),
+) -> None:
+    """Draw a line for each title."""
+    figure, axes = _axes((8, 4.5))
+    for title, points in lines.items():
+        axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=title)
+    axes.set(xlabel=across, ylabel=up)
+    axes.set_xscale(scales[0])
+    axes.set_yscale(scales[1])
+    if scales[1] == "linear":
+        axes.set_ylim(bottom=0)
+    axes.legend(fontsize="small")
+    _save(figure, name)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(measured: Measured | None, is_limit: bool) -> str:
+    if measured is None:
+        return CANNOT
+    low, high = min(measured.ratios), max(measured.ratios)
+    told = f"{measured.ratio:.2f} [{low:.2f}–{high:.2f}]"  # noqa: RUF001
+    if is_limit:
+        told = _duration(median(measured.seconds))
+    trips = measured.round_trips
+    return told if trips is None else f"{told} · {trips}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e6:.0f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
+
+
+def _axes(size: tuple[float, float]) -> tuple[Any, Any]:
+    """Make an empty plot whose file depends on the figures alone."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams |= {"svg.fonttype": "none", "svg.hashsalt": "benchmarks"}
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots()
+    axes.grid(axis="both", linewidth=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Any, name: str) -> None:
+    path = README.with_name(f"{name}.svg")
+    figure.savefig(path, metadata={"Date": None})
+    lines = path.read_text().splitlines()
+    path.write_text("".join(f"{line.rstrip()}\n" for line in lines))
