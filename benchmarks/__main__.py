@@ -21,7 +21,7 @@ import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import make_url
 
 from benchmarks import report
-from benchmarks.cases import CASES, MILLION, SMALL, Case, filling
+from benchmarks.cases import CASES, DEPTHS, MILLION, SMALL, Case, filling, paging
 from benchmarks.contenders import (
     CLASSES,
     GENERATED,
@@ -31,7 +31,8 @@ from benchmarks.contenders import (
     Contender,
     contender,
 )
-from benchmarks.measure import Bench, Measured
+from benchmarks.generation import generation
+from benchmarks.measure import ENOUGH, Bench, Measured
 from benchmarks.wire import counted
 from faults.__main__ import bake
 from faults.server import Server, ServerError, kept
@@ -43,7 +44,7 @@ ENTITIES = (
     "lines: [OrderLine(sku: str(40), quantity: int, price: Decimal(10,2))])"
 )
 MIGRATE = "from shop.entrypoints.cli import main; raise SystemExit(main(['migrate']))"
-ROUNDS, SHORT_ROUNDS = 15, 7
+ROUNDS, SHORT_ROUNDS = 9, 7
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str]) -> int:
     methods = dict.fromkeys(case.method for case in CASES)
     parser.add_argument("cases", metavar="USE-CASE", nargs="*", help=", ".join(methods))
     chosen = parser.parse_args(arguments)
+    if chosen.write and (chosen.short or chosen.cases):
+        parser.error("what is published is all of it: --write stands alone")
     if unknown := set(chosen.cases) - set(methods):
         parser.error(f"there is no use case {', '.join(sorted(unknown))}")
     try:
@@ -99,10 +102,20 @@ async def run(address: Address, service: Path, chosen: argparse.Namespace) -> in
     async with filled(address, service, {case.database for case in cases}):
         table = await measured(address, cases, names, rounds)
         text = report.markdown(table)
-        print(f"\n{text}\n{await _machine(address, chosen.loop)}")
-        if not chosen.short:
-            return 0
-        return await compared(address, cases, names, rounds, table)
+        told = f"{text}\n{await _machine(address, chosen.loop)}"
+        print(f"\n{told}")
+        if chosen.short:
+            return await compared(address, cases, names, rounds, table)
+        if chosen.write:
+            report.write(told)
+            report.plot_ratios(table)
+            report.plot_throughput(table)
+            plotted = [case for depth in DEPTHS for case in paging(depth)]
+            names = [LIMIT, GENERATED]
+            report.plot_depth(await measured(address, plotted, names, ENOUGH))
+    if chosen.write:
+        report.plot_generation(await asyncio.to_thread(generation, service.parents[1]))
+    return 0
 
 
 async def compared(
@@ -138,7 +151,8 @@ async def measured(
         async with opened(there, there, names) as (bench, contenders):
             for case in here:
                 print(f"{case.name} ...", flush=True)
-                seen = await bench.measure(case, rounds=rounds)
+                needed = ENOUGH if case.is_long else rounds
+                seen = await bench.measure(case, rounds=needed)
                 titles = {name: contenders[name].title for name in contenders}
                 table[case.name] = {titles[name]: seen[name] for name in seen}
         async with counted(there.host, there.port) as counter:

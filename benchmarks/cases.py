@@ -87,9 +87,22 @@ def within(number: int) -> int:
     return number * 37 % (ROWS[SMALL] - PAGE)
 
 
-def deep(number: int) -> int:
-    """Choose a place behind which there is a page, far down in a million."""
-    return DEEP + number % 1_000
+def paging(depth: int) -> list[Case]:
+    """Make the two ways to a page at some depth of the large table."""
+    return [
+        Case(
+            *(f"page and total at {depth:,} of a million", "page"),
+            *(lambda _: depth, has_page_and_total),
+            database=MILLION,
+            is_long=True,
+        ),
+        Case(
+            *(f"next 100 at {depth:,} of a million", "after", lambda _: depth),
+            holds=has_page,
+            database=MILLION,
+            is_long=True,
+        ),
+    ]
 
 
 CASES = [
@@ -113,15 +126,10 @@ CASES = [
         Case(f"get by id, {amount} at once", "get_at_once", identity, at_once=amount)
         for amount in (1, 5, 20, 50)
     ),
-    Case(
-        *("page and total at 900,000", "page", deep, has_page_and_total),
-        database=MILLION,
-        is_long=True,
-    ),
-    Case(
-        "next 100 at 900,000", "after", deep, has_page, database=MILLION, is_long=True
-    ),
+    *(case for depth in (0, DEEP) for case in paging(depth)),
 ]
+DEPTHS = [0, 1_000, 10_000, 100_000, 300_000, 600_000, 900_000]
+
 FILL = """
 INSERT INTO customers (version, name, is_active)
 SELECT 1, 'customer ' || number, true FROM generate_series(1, {orders}) AS number;

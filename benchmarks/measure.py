@@ -21,10 +21,10 @@ from benchmarks.wire import Counter
 
 BLOCK = 0.05  # seconds
 MOST = 1_000  # use cases of a block
-WARM_UP = 0.2  # seconds, and some use cases at least
+WARM_UP = 0.2  # seconds, and one use case at least
 STEADY = 1.3
 """How much slower than the other one of two neighbouring blocks of the limit may be."""
-ENOUGH = 5
+ENOUGH = 3
 """Ratios that tell something; with fewer, those that were dropped count, too."""
 UseCase: TypeAlias = Callable[[Any], Coroutine[Any, Any, Any]]
 
@@ -103,7 +103,7 @@ class Bench:
         """Count the round trips of a use case whose statements are all prepared."""
         counts = {}
         for name in self.able(case):
-            for _ in range(3):
+            for _ in range(2):  # the first one prepares
                 before = counter.round_trips
                 await self._block(name, case, 1)
                 counts[name] = counter.round_trips - before
@@ -119,7 +119,6 @@ class Bench:
     async def _warm_up(self, name: str, case: Case) -> int:
         """Let everything be prepared; return how many use cases are to be a block."""
         began = time.perf_counter()
-        await self._block(name, case, case.at_once)
         fastest = await self._block(name, case, case.at_once)
         while time.perf_counter() - began < WARM_UP:
             fastest = min(fastest, await self._block(name, case, 2 * case.at_once))

@@ -137,22 +137,49 @@ def plot_ratios(table: Table) -> None:
     _save(figure, "ratios")
 
 
-def plot_lines(
+def plot_throughput(table: Table) -> None:
+    """Draw how many use cases pass in a second, over how many there are at once."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for name, row in table.items():
+        if found := re.fullmatch(r"get by id, (\d+) at once", name):
+            limit = median(next(iter(row.values())).seconds)
+            for title, measured in row.items():
+                rate = 1 / (limit * measured.ratio)
+                lines.setdefault(title, []).append((int(found[1]), rate))
+    labels = ("use cases at once", "gets by id in a second, one process")
+    _plot_lines("throughput", lines, labels, ("linear", "log"))
+
+
+def plot_depth(table: Table) -> None:
+    """Draw how long a page takes, over the rows before it."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for name, row in table.items():
+        way, _, rest = name.partition(" at ")
+        depth = int(rest.split()[0].replace(",", ""))
+        for title, measured in row.items():
+            took = median(measured.seconds) * 1e3
+            lines.setdefault(f"{title}: {way}", []).append((depth, took))
+    labels = ("rows of a million before the page", "milliseconds")
+    _plot_lines("paging", lines, labels, ("linear", "log"))
+
+
+def plot_generation(lines: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    """Draw how long a service takes to be generated, over its entities."""
+    labels = ("entities of ten fields", "seconds of the processor")
+    _plot_lines("generation", lines, labels, ("linear", "linear"))
+
+
+def _plot_lines(
     name: str,
     lines: Mapping[str, Sequence[tuple[float, float]]],
-    *,
-    across: str,
-    up: str,
-    scales: tuple[str, str] = ("linear", "linear"),
+    labels: tuple[str, str],
+    scales: tuple[str, str],
 ) -> None:
-    """Draw a line for each title."""
     figure, axes = _axes((8, 4.5))
     for title, points in lines.items():
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=title)
-    axes.set(xlabel=across, ylabel=up)
-    axes.set_xscale(scales[0])
-    axes.set_yscale(scales[1])
-    if scales[1] == "linear":
+    axes.set(xlabel=labels[0], ylabel=labels[1], xscale=scales[0], yscale=scales[1])
+    if "log" not in scales:
         axes.set_ylim(bottom=0)
     axes.legend(fontsize="small")
     _save(figure, name)

@@ -9,7 +9,13 @@ LIMIT, GENERATED, ORM = "limit", "generated", "orm"
 CLASSES = {
     LIMIT: "limit:Limit",
     GENERATED: "generated:Generated",
+    "core": "core:Core",
     ORM: "orm:Orm",
+    "reference": "reference:Reference",
+    "advanced_alchemy": "advanced_alchemy:AdvancedAlchemy",
+    "sqlmodel": "sqlmodel:SqlModel",
+    "tortoise": "tortoise:Tortoise",
+    "piccolo": "piccolo:Piccolo",
 }
 PAGE = 100
 """The rows of a page."""
