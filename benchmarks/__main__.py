@@ -61,6 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("what is published is all of it: --write stands alone")
     if unknown := set(chosen.cases) - set(methods):
         parser.error(f"there is no use case {', '.join(sorted(unknown))}")
+    for name in [name for name in os.environ if name.startswith("DATABASE_")]:
+        del os.environ[name]  # they would be settings of the service
     try:
         with kept() as server:
             service = bake(server.root / "service", "Shop", ENTITIES, "none")
@@ -85,7 +87,7 @@ def _address(server: Server) -> Address:
     if told := os.environ.get("TEST_DATABASE_URL"):
         url = make_url(told)
         host = str(url.query.get("host") or url.host)
-        return Address(host, url.port or 5432, url.username or "", url.password)
+        return Address(host, url.port or 5432, url.username or "postgres", url.password)
     server.start()
     return Address(str(server.root))
 

@@ -34,11 +34,6 @@ class Case:
     is_long: bool = False
     """Whether it takes too long for a short run."""
 
-    @property
-    def creates(self) -> bool:
-        """Tell whether something is there to be deleted before."""
-        return self.method == "delete"
-
 
 def identity(number: int) -> int:
     """Go through all products of the small table, in no order."""
