@@ -44,7 +44,7 @@ ENTITIES = (
     "lines: [OrderLine(sku: str(40), quantity: int, price: Decimal(10,2))])"
 )
 MIGRATE = "from shop.entrypoints.cli import main; raise SystemExit(main(['migrate']))"
-ROUNDS, SHORT_ROUNDS = 9, 7
+ROUNDS, SHORT_ROUNDS = 9, 5
 
 
 def main(arguments: Sequence[str]) -> int:

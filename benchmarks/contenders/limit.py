@@ -89,7 +89,9 @@ class Limit(Contender):
 
     async def page(self, offset: int) -> tuple[Any, Any]:
         rows = await self._held.fetch(OFFSET, offset)
-        return rows, await self._held.fetchval(COUNT)
+        # `fetchval` asks for one row, and PostgreSQL would not count in parallel.
+        ((total,),) = await self._held.fetch(COUNT)
+        return rows, total
 
     async def after(self, identity: int) -> Any:
         return await self._held.fetch(AFTER, identity)
