@@ -19,9 +19,9 @@ from benchmarks.cases import CLEAR, MOVED, TO_DELETE, Case
 from benchmarks.contenders import LIMIT, Contender
 from benchmarks.wire import Counter
 
-BLOCK = 0.05  # seconds
+BLOCK = 0.03  # seconds
 MOST = 1_000  # use cases of a block
-WARM_UP = 0.2  # seconds, and one use case at least
+WARM_UP = 0.1  # seconds, and one use case at least
 STEADY = 1.3
 """How much slower than the other one of two neighbouring blocks of the limit may be."""
 ENOUGH = 3

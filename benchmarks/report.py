@@ -133,7 +133,7 @@ def plot_ratios(table: Table) -> None:
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set(xscale="log", xlabel="times as long as raw asyncpg")
     axes.set_yticks(range(len(names)), names)
-    axes.legend(fontsize="small")
+    figure.legend(fontsize="small", loc="outside right upper")
     _save(figure, "ratios")
 
 
@@ -175,13 +175,13 @@ def _plot_lines(
     labels: tuple[str, str],
     scales: tuple[str, str],
 ) -> None:
-    figure, axes = _axes((8, 4.5))
+    figure, axes = _axes((9, 4.5))
     for title, points in lines.items():
         axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=title)
     axes.set(xlabel=labels[0], ylabel=labels[1], xscale=scales[0], yscale=scales[1])
     if "log" not in scales:
         axes.set_ylim(bottom=0)
-    axes.legend(fontsize="small")
+    figure.legend(fontsize="small", loc="outside right upper")
     _save(figure, name)
 
 
