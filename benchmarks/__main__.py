@@ -128,7 +128,7 @@ async def compared(
     table: report.Table,
 ) -> int:
     """Compare with what is published; what is worse is measured once more."""
-    before = report.published(report.README.read_text())
+    before = report.published(report.README.read_text(encoding="utf-8"))
     title = contender(GENERATED).title
     if found := report.worse(table, before, title):
         again = [case for case in cases if case.name in found]

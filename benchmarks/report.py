@@ -108,8 +108,9 @@ def machine(loop: str, postgresql: str) -> str:
 
 def write(told: str) -> None:
     """Put the figures in their place in the README."""
-    head, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(head + BEGIN + told + END + rest.partition(END)[2])
+    head, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    text = head + BEGIN + told + END + rest.partition(END)[2]
+    README.write_text(text, encoding="utf-8")
 
 
 def plot_ratios(table: Table) -> None:
@@ -220,5 +221,6 @@ def _axes(size: tuple[float, float]) -> tuple[Any, Any]:
 def _save(figure: Any, name: str) -> None:
     path = README.with_name(f"{name}.svg")
     figure.savefig(path, metadata={"Date": None})
-    lines = path.read_text().splitlines()
-    path.write_text("".join(f"{line.rstrip()}\n" for line in lines))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    text = "".join(f"{line.rstrip()}\n" for line in lines)
+    path.write_text(text, encoding="utf-8")
