@@ -104,7 +104,7 @@ async def run(address: Address, service: Path, chosen: argparse.Namespace) -> in
     async with filled(address, service, {case.database for case in cases}):
         table = await measured(address, cases, names, rounds)
         text = report.markdown(table)
-        told = f"{text}\n{await _machine(address, chosen.loop)}"
+        told = f"{text}\n{await _machine(address, rounds, chosen.loop)}"
         print(f"\n{told}")
         if chosen.short:
             return await compared(address, cases, names, rounds, table)
@@ -230,11 +230,11 @@ async def filled(
         await connection.close()
 
 
-async def _machine(address: Address, loop: str) -> str:
+async def _machine(address: Address, rounds: int, loop: str) -> str:
     connection = await asyncpg.connect(**address.arguments)
     postgresql = await connection.fetchval("SHOW server_version")
     await connection.close()
-    return report.machine(loop, postgresql)
+    return report.machine(rounds, loop, postgresql)
 
 
 if __name__ == "__main__":

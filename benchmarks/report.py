@@ -96,13 +96,14 @@ def worse(
     return found
 
 
-def machine(loop: str, postgresql: str) -> str:
-    """Say on what it was measured."""
+def machine(rounds: int, loop: str, postgresql: str) -> str:
+    """Say how, and on what, it was measured."""
     versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
+        f"`python3 run.py bench --rounds {rounds} --loop {loop}`: "
         f"{platform.system()} on {os.cpu_count()} cores ({platform.machine()}), "
         f"{platform.python_implementation()} {platform.python_version()}, "
-        f"PostgreSQL {postgresql}, {versions}; event loop: {loop}.\n"
+        f"PostgreSQL {postgresql}, {versions}.\n"
     )
 
 
