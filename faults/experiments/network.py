@@ -128,7 +128,7 @@ async def cut_everywhere(lab: Lab) -> Seen:
 
 async def cut_unnoticed(lab: Lab) -> Seen:
     """Do not look after the way to a connection: errors of the driver get through."""
-    reaching = "ledger.infrastructure.unit_of_work.reaching"
+    reaching = "ledger.infrastructure.session.reaching"
     with patch(reaching, nullcontext):
         async with _limited(lab, 2 * LIMIT) as (trial, proxy):
             met = await _cut_everywhere(trial, proxy)
