@@ -353,8 +353,6 @@ STATEMENTS = [
            "(name, _to_driver(compiled.binds[name].type))", "(name, None)"),
     Mutant("values are read as they are", "infrastructure/statements.py",
            "for key, convert in converters.items() if convert", "for key, convert in []"),
-    Mutant("a float is read as a decimal is", "infrastructure/statements.py",
-           "oid = FLOAT8 if isinstance(kind, Float) else NUMERIC", "oid = NUMERIC"),
     Mutant("a decimal is read as a float is", "infrastructure/statements.py",
            "oid = FLOAT8 if isinstance(kind, Float) else NUMERIC", "oid = FLOAT8"),
     Mutant("arrays are written as rows", "infrastructure/statements.py",

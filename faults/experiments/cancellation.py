@@ -8,7 +8,10 @@ from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
+from ledger.infrastructure.models.account import AccountModel
+from ledger.infrastructure.repositories.account import SqlAlchemyAccountRepository
 from ledger.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
+from sqlalchemy import select
 
 from faults.bank import CONFLICTS, Order
 from faults.report import Seen
@@ -46,7 +49,21 @@ async def _page(trial: Trial, order: Order) -> None:
     await trial.bank.move(order)
 
 
-SHAPES: list[Shape] = [_page, _move, _look, _move_after_a_savepoint, _give_up]
+async def _mix(trial: Trial, order: Order) -> None:
+    """Let the ORM and a repository take turns in one transaction."""
+    async with trial.container.session_factory()() as session:
+        accounts = SqlAlchemyAccountRepository(session)
+        await accounts.get_many(0, 5)
+        key = await session.scalar(select(AccountModel.id).limit(1))
+        async with session.begin_nested():
+            await accounts.refer_to("account_id", AccountModel, {key})
+        await session.rollback()
+        await session.scalar(select(AccountModel.id).limit(1))
+        await session.commit()
+    await trial.bank.move(order)
+
+
+SHAPES: list[Shape] = [_page, _move, _look, _move_after_a_savepoint, _give_up, _mix]
 
 
 async def cancel_everywhere(lab: Lab) -> Seen:

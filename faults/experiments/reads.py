@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
+import asyncpg  # type: ignore[import-untyped]
 from ledger.application.errors import RolledBack
 from ledger.application.unit_of_work import UnitOfWork
 from ledger.domain.identities import AccountId, LabelId, StatementId
@@ -24,7 +25,6 @@ from ledger.infrastructure.repositories.account import SqlAlchemyAccountReposito
 from sqlalchemy import (
     Select,
     delete,
-    event,
     exists,
     func,
     inspect,
@@ -268,8 +268,7 @@ async def _save_statement(trial: Trial, statement: Statement) -> None:
 
 async def _merge_statement(trial: Trial, statement: Statement) -> None:
     statement.lines = ()  # as if they had not been loaded
-    model = to_model(statement)
-    model.id, model.version = statement.id, statement.version
+    model = StatementModel(**vars(to_model(statement)))
     async with trial.container.session_factory()() as session:
         await session.merge(model)
         await session.commit()
@@ -342,16 +341,15 @@ async def _buffers(trial: Trial, read: Read) -> int:
     """Count the buffers that the first statement of a read touches."""
     sent: list[tuple[str, Any]] = []
 
-    def note(*call: Any) -> None:
-        sent.append((call[2], call[3]))
+    fetch = asyncpg.Connection.fetch
 
-    engine = trial.container.engine().sync_engine
+    async def note(driver: Any, statement: str, *parameters: object) -> Any:
+        sent.append((statement, parameters))
+        return await fetch(driver, statement, *parameters)
+
     async with trial.container.unit_of_work(read_only=True) as uow:
-        event.listen(engine, "before_cursor_execute", note)
-        try:
+        with patch.object(asyncpg.Connection, "fetch", note):
             await read(uow)
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
     statement, parameters = sent[0]
     explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
     rows = await trial.fetch(explain, *parameters)
