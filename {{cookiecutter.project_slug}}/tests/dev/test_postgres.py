@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def folder(url: str) -> Path:
     return Path(host)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def owner() -> Generator["subprocess.Popen[str]"]:
+    """A process that owns a server, which starts while the other is tried."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
 async def test_it_answers_and_leaves_nothing_behind() -> None:
     with postgres() as url:
         engine = create_async_engine(url)
@@ -45,14 +56,12 @@ async def test_it_answers_and_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the folder is that of a socket")
-def test_it_ends_with_an_owner_that_is_killed() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as owner:
-        assert owner.stdout is not None
-        home = folder(owner.stdout.readline().strip())
-        process = int((home / "data" / "postmaster.pid").read_text().split()[0])
-        owner.kill()
+def test_it_ends_with_an_owner_that_is_killed(owner: "subprocess.Popen[str]") -> None:
+    assert owner.stdout is not None
+    home = folder(owner.stdout.readline().strip())
+    process = int((home / "data" / "postmaster.pid").read_text().split()[0])
+
+    owner.kill()
 
     deadline = time.monotonic() + 10
     while home.exists() and time.monotonic() < deadline:

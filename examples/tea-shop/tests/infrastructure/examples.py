@@ -1,7 +1,7 @@
 """Models that the tests of the data layer work with, whatever the service keeps.
 
 Their names end differently from those of the service, and their tables are in no
-migration: each test makes them in a transaction that is never committed.
+migration: they have a schema of their own, and their rows are never committed.
 """
 
 from typing import NamedTuple

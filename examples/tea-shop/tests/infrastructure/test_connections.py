@@ -197,7 +197,7 @@ async def test_behind_pgbouncer_nothing_stays_on_a_connection(
 @pytest.mark.postgres
 async def test_what_does_not_answer_is_given_up(container: Container) -> None:
     async with (
-        engine_of(container, database_command_timeout=0.3) as engine,
+        engine_of(container, database_command_timeout=0.2) as engine,
         engine.connect() as connection,
     ):
         with pytest.raises(TimedOut, match="did not answer"):
@@ -244,8 +244,11 @@ async def test_a_connection_that_died_at_rest_costs_nothing(
     async with engine_of(container, database_pool_pre_ping=pre_ping) as engine:
         async with engine.connect() as connection:
             first = await connection.scalar(PROCESS)
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
         await terminate(container, first)
-        await asyncio.sleep(0.05)
+        while not driver.is_closed():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
 
         async with engine.connect() as connection:
             assert await connection.scalar(PROCESS) != first
@@ -318,7 +321,7 @@ async def test_a_commit_that_takes_too_long_is_unknown(container: Container) -> 
             await connection.execute(text(step))
 
     async with (
-        engine_of(container, database_command_timeout=0.3) as engine,
+        engine_of(container, database_command_timeout=0.2) as engine,
         SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow,
     ):
         await add_tea(uow)

@@ -27,6 +27,7 @@ from tea_shop.domain.errors import (
 )
 from tea_shop.infrastructure.database import connect
 
+from tests.conftest import let_wait
 from tests.infrastructure.examples import Account, Author
 
 pytestmark = pytest.mark.postgres
@@ -205,7 +206,7 @@ async def test_a_cancelled_task_gives_its_connection_back(
             await session.execute(text("SELECT pg_sleep(3)"))
 
     task = asyncio.create_task(wait())
-    await asyncio.sleep(0.05)
+    await let_wait(task, container)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -25,8 +25,6 @@ from tea_shop.infrastructure.models import Base
 from tea_shop.infrastructure.schema import alembic_config, missing_migrations, upgrade
 from tea_shop.settings import Settings
 
-from tests.conftest import new_database
-
 pytestmark = pytest.mark.postgres
 
 CATALOGUE = """
@@ -51,16 +49,15 @@ Way: TypeAlias = Callable[[Settings], Awaitable[object]]
 
 
 @pytest.fixture
-async def empty(server: URL) -> AsyncGenerator[AsyncConnection]:
+async def empty(empty_database: URL) -> AsyncGenerator[AsyncConnection]:
     """A connection to an empty database."""
-    async with new_database(server, "migrations") as url:
-        engine = create_async_engine(url, poolclass=NullPool)
-        async with engine.connect() as connection:
-            yield connection
+    engine = create_async_engine(empty_database, poolclass=NullPool)
+    async with engine.connect() as connection:
+        yield connection
 
 
 @pytest.fixture
-async def unmigrated(empty_database: None) -> AsyncGenerator[Container]:
+async def unmigrated(empty_database: URL) -> AsyncGenerator[Container]:
     """The real parts over an empty database."""
     async with open_container() as container:
         yield container
