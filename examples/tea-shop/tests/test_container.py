@@ -109,7 +109,7 @@ async def test_one_service_serves_many_tasks(container: Container) -> None:
         updated = await service.update(created.id, same)
         return updated.id, updated.version
 
-    done = await asyncio.gather(*(use() for _ in range(40)))
+    done = await asyncio.gather(*(use() for _ in range(20)))
 
     page = await service.list_page(PageQuery(limit=100))
     assert {(one.id, one.version) for one in page.items} == set(done)

@@ -17,8 +17,8 @@ UNKNOWN = OrderId(2**40)
 
 
 @pytest.fixture
-def service(unit_of_work: UnitOfWorkFactory) -> OrderService:
-    return OrderService(unit_of_work)
+def service(in_memory: UnitOfWorkFactory) -> OrderService:
+    return OrderService(in_memory)
 
 
 async def command_to_create(unit_of_work: UnitOfWorkFactory) -> CreateOrder:
@@ -35,14 +35,14 @@ def another(kept: OrderResult) -> UpdateOrder:
 
 
 @pytest.fixture
-async def kept(service: OrderService, unit_of_work: UnitOfWorkFactory) -> OrderResult:
-    return await service.create(await command_to_create(unit_of_work))
+async def kept(service: OrderService, in_memory: UnitOfWorkFactory) -> OrderResult:
+    return await service.create(await command_to_create(in_memory))
 
 
 async def test_what_was_created_is_kept(
-    service: OrderService, unit_of_work: UnitOfWorkFactory
+    service: OrderService, in_memory: UnitOfWorkFactory
 ) -> None:
-    command = await command_to_create(unit_of_work)
+    command = await command_to_create(in_memory)
 
     kept = await service.create(command)
 
@@ -52,10 +52,10 @@ async def test_what_was_created_is_kept(
 
 
 async def test_a_page_is_a_part_of_them_all(
-    service: OrderService, unit_of_work: UnitOfWorkFactory, kept: OrderResult
+    service: OrderService, in_memory: UnitOfWorkFactory, kept: OrderResult
 ) -> None:
-    one = await service.create(await command_to_create(unit_of_work))
-    two = await service.create(await command_to_create(unit_of_work))
+    one = await service.create(await command_to_create(in_memory))
+    two = await service.create(await command_to_create(in_memory))
 
     page = await service.list_page(PageQuery(offset=1, limit=1))
     everything = await service.list_page(PageQuery())
@@ -66,10 +66,10 @@ async def test_a_page_is_a_part_of_them_all(
 
 
 async def test_a_page_follows_an_identity(
-    service: OrderService, unit_of_work: UnitOfWorkFactory, kept: OrderResult
+    service: OrderService, in_memory: UnitOfWorkFactory, kept: OrderResult
 ) -> None:
-    one = await service.create(await command_to_create(unit_of_work))
-    two = await service.create(await command_to_create(unit_of_work))
+    one = await service.create(await command_to_create(in_memory))
+    two = await service.create(await command_to_create(in_memory))
 
     first = await service.list_after(SliceQuery(limit=2))
     second = await service.list_after(SliceQuery(after=one.id))
@@ -78,7 +78,9 @@ async def test_a_page_follows_an_identity(
     assert (second.items, second.has_more) == ([two], False)
 
 
-async def test_an_update_is_kept(service: OrderService, kept: OrderResult) -> None:
+async def test_an_update_is_kept(unit_of_work: UnitOfWorkFactory) -> None:
+    service = OrderService(unit_of_work)
+    kept = await service.create(await command_to_create(unit_of_work))
     command = another(kept)
 
     updated = await service.update(kept.id, command)
@@ -163,13 +165,13 @@ def test_a_command_has_the_defaults_of_the_domain() -> None:
 
 
 async def test_what_reads_does_nothing_else(
-    unit_of_work: UnitOfWorkFactory, kept: OrderResult
+    in_memory: UnitOfWorkFactory, kept: OrderResult
 ) -> None:
     asked: list[bool] = []
 
     def asking(*, read_only: bool = False) -> UnitOfWork:
         asked.append(read_only)
-        return unit_of_work(read_only=read_only)
+        return in_memory(read_only=read_only)
 
     service = OrderService(asking)
     await service.get(kept.id)

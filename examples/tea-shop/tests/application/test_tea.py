@@ -18,8 +18,8 @@ UNKNOWN = TeaId(2**40)
 
 
 @pytest.fixture
-def service(unit_of_work: UnitOfWorkFactory) -> TeaService:
-    return TeaService(unit_of_work)
+def service(in_memory: UnitOfWorkFactory) -> TeaService:
+    return TeaService(in_memory)
 
 
 async def command_to_create(unit_of_work: UnitOfWorkFactory) -> CreateTea:
@@ -36,14 +36,14 @@ def another(_kept: TeaResult) -> UpdateTea:
 
 
 @pytest.fixture
-async def kept(service: TeaService, unit_of_work: UnitOfWorkFactory) -> TeaResult:
-    return await service.create(await command_to_create(unit_of_work))
+async def kept(service: TeaService, in_memory: UnitOfWorkFactory) -> TeaResult:
+    return await service.create(await command_to_create(in_memory))
 
 
 async def test_what_was_created_is_kept(
-    service: TeaService, unit_of_work: UnitOfWorkFactory
+    service: TeaService, in_memory: UnitOfWorkFactory
 ) -> None:
-    command = await command_to_create(unit_of_work)
+    command = await command_to_create(in_memory)
 
     kept = await service.create(command)
 
@@ -53,10 +53,10 @@ async def test_what_was_created_is_kept(
 
 
 async def test_a_page_is_a_part_of_them_all(
-    service: TeaService, unit_of_work: UnitOfWorkFactory, kept: TeaResult
+    service: TeaService, in_memory: UnitOfWorkFactory, kept: TeaResult
 ) -> None:
-    one = await service.create(await command_to_create(unit_of_work))
-    two = await service.create(await command_to_create(unit_of_work))
+    one = await service.create(await command_to_create(in_memory))
+    two = await service.create(await command_to_create(in_memory))
 
     page = await service.list_page(PageQuery(offset=1, limit=1))
     everything = await service.list_page(PageQuery())
@@ -67,10 +67,10 @@ async def test_a_page_is_a_part_of_them_all(
 
 
 async def test_a_page_follows_an_identity(
-    service: TeaService, unit_of_work: UnitOfWorkFactory, kept: TeaResult
+    service: TeaService, in_memory: UnitOfWorkFactory, kept: TeaResult
 ) -> None:
-    one = await service.create(await command_to_create(unit_of_work))
-    two = await service.create(await command_to_create(unit_of_work))
+    one = await service.create(await command_to_create(in_memory))
+    two = await service.create(await command_to_create(in_memory))
 
     first = await service.list_after(SliceQuery(limit=2))
     second = await service.list_after(SliceQuery(after=one.id))
@@ -79,7 +79,9 @@ async def test_a_page_follows_an_identity(
     assert (second.items, second.has_more) == ([two], False)
 
 
-async def test_an_update_is_kept(service: TeaService, kept: TeaResult) -> None:
+async def test_an_update_is_kept(unit_of_work: UnitOfWorkFactory) -> None:
+    service = TeaService(unit_of_work)
+    kept = await service.create(await command_to_create(unit_of_work))
     command = another(kept)
 
     updated = await service.update(kept.id, command)
@@ -169,13 +171,13 @@ async def test_one_is_found_by_its_name(service: TeaService, kept: TeaResult) ->
 
 
 async def test_what_reads_does_nothing_else(
-    unit_of_work: UnitOfWorkFactory, kept: TeaResult
+    in_memory: UnitOfWorkFactory, kept: TeaResult
 ) -> None:
     asked: list[bool] = []
 
     def asking(*, read_only: bool = False) -> UnitOfWork:
         asked.append(read_only)
-        return unit_of_work(read_only=read_only)
+        return in_memory(read_only=read_only)
 
     service = TeaService(asking)
     await service.get(kept.id)

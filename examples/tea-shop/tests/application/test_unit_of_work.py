@@ -1,16 +1,36 @@
-"""What every unit of work promises, whatever it is made of."""
+"""What every unit of work and its repositories promise, whatever they are made of."""
 
 import asyncio
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
 
 from tea_shop.application.errors import Misused, ReadOnly, RolledBack
 from tea_shop.application.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from tea_shop.domain.errors import AlreadyTaken
-from tea_shop.domain.tea import TeaNotFound
+from tea_shop.domain.errors import AlreadyTaken, ConcurrentUpdate
+from tea_shop.domain.identities import TeaId
+from tea_shop.domain.tea import Tea, TeaNotFound
 
 from tests.builders.tea import add_tea, change, new_tea
+
+
+async def keep(unit_of_work: UnitOfWorkFactory) -> Tea:
+    async with unit_of_work() as uow:
+        new = await add_tea(uow)
+        await uow.commit()
+    return new
+
+
+async def kept(unit_of_work: UnitOfWorkFactory, identity: TeaId) -> Tea:
+    async with unit_of_work() as uow:
+        return await uow.teas.get(identity)
+
+
+async def save(unit_of_work: UnitOfWorkFactory, changed: Tea) -> None:
+    async with unit_of_work() as uow:
+        await uow.teas.save(changed)
+        await uow.commit()
 
 
 async def total(unit_of_work: UnitOfWorkFactory) -> int:
@@ -187,3 +207,104 @@ async def test_a_savepoint_undoes_itself_alone(unit_of_work: UnitOfWorkFactory) 
 
     assert again == replace(one, version=2)
     assert await total(unit_of_work) == 2
+
+
+async def test_each_has_an_identity_of_its_own(unit_of_work: UnitOfWorkFactory) -> None:
+    one = await keep(unit_of_work)
+    two = await keep(unit_of_work)
+
+    assert one.id < two.id
+
+
+async def test_a_change_is_kept_by_save_alone(unit_of_work: UnitOfWorkFactory) -> None:
+    new = await keep(unit_of_work)
+
+    async with unit_of_work() as uow:
+        change(await uow.teas.get(new.id))
+        await uow.commit()
+
+    assert await kept(unit_of_work, new.id) == new
+
+
+async def test_it_can_be_saved_again_and_again(unit_of_work: UnitOfWorkFactory) -> None:
+    new = await keep(unit_of_work)
+
+    async with unit_of_work() as uow:
+        changed = replace(new)
+        change(changed)
+        await uow.teas.save(changed)
+        back = replace(new, version=changed.version)
+        await uow.teas.save(back)
+        await uow.commit()
+
+    assert (changed.version, back.version) == (2, 3)
+    assert replace(changed, version=3) != back
+    assert await kept(unit_of_work, new.id) == back
+
+
+async def test_all_are_saved_or_none(unit_of_work: UnitOfWorkFactory) -> None:
+    new = [await keep(unit_of_work) for _ in range(3)]
+    changed = deepcopy(new)
+    await save(unit_of_work, deepcopy(new[1]))
+    for one in changed:
+        change(one)
+
+    async with unit_of_work() as uow:
+        with pytest.raises(ConcurrentUpdate, match=f" {new[1].id} moved on$"):
+            await uow.teas.save_all(changed)
+        with pytest.raises(ConcurrentUpdate, match=f" {new[0].id} moved on$"):
+            await uow.teas.save_all([new[0], new[0]])
+        await uow.commit()
+
+    assert await kept(unit_of_work, new[0].id) == new[0]
+    assert await kept(unit_of_work, new[2].id) == new[2]
+
+
+async def test_the_second_of_two_saves_at_once_fails(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    new = await keep(unit_of_work)
+
+    async with unit_of_work() as one, unit_of_work() as other:
+        first = await one.teas.get(new.id)
+        second = await other.teas.get(new.id)
+        change(first)
+        await one.teas.save(first)
+        await one.commit()
+        change(second)
+        with pytest.raises(ConcurrentUpdate):
+            await other.teas.save(second)
+
+    assert await kept(unit_of_work, new.id) == first
+
+
+async def test_what_was_changed_since_is_neither_saved_nor_removed(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    stale = await keep(unit_of_work)
+    await save(unit_of_work, await kept(unit_of_work, stale.id))
+
+    async with unit_of_work() as uow:
+        with pytest.raises(ConcurrentUpdate):
+            await uow.teas.save(stale)
+        with pytest.raises(ConcurrentUpdate):
+            await uow.teas.remove(stale)
+
+    assert (await kept(unit_of_work, stale.id)).version == 2
+
+
+async def test_what_was_removed_is_gone(unit_of_work: UnitOfWorkFactory) -> None:
+    removed = await keep(unit_of_work)
+    other = await keep(unit_of_work)
+
+    async with unit_of_work() as uow:
+        await uow.teas.remove(removed)
+        await uow.commit()
+
+    async with unit_of_work() as uow:
+        page = await uow.teas.list_page(offset=0, limit=9)
+        with pytest.raises(TeaNotFound):
+            await uow.teas.get(removed.id)
+        with pytest.raises(ConcurrentUpdate):
+            await uow.teas.save(removed)
+    assert (page.items, page.total) == ([other], 1)
