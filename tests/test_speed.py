@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pytest
 
@@ -27,10 +29,10 @@ def many(entities: int) -> str:
     return "\n".join(written)
 
 
-def seconds(*command: str | Path, cwd: Path) -> float:
+def seconds(*command: str | Path, cwd: Path, **environment: str) -> float:
     """Run a command; return the time of the processor, which others do not add to."""
     start = os.times()
-    done = run(*command, cwd=cwd)
+    done = run(*command, cwd=cwd, **environment)
     assert done.code == 0, done.out + done.err
     end = os.times()
     user = end.children_user - start.children_user
@@ -107,3 +109,20 @@ def test_a_container_takes_no_longer_to_import_than_libraries_do(
     ratios = [ours / theirs for ours, theirs in pairs[1:]]  # the first one compiles
 
     assert median(ratios) < 1.3, ratios
+
+
+def test_a_suite_takes_less_than_five_times_as_long_as_its_beginning(
+    tmp_path: Path,
+) -> None:
+    """It begins with its imports and with a server."""
+    project = bake(tmp_path)
+    suite = (sys.executable, "-m", "pytest", "-q", "-p", "no:schemathesis")
+    beginning = (sys.executable, "-m", "dev.postgres", *suite, "--collect-only")
+    own: dict[str, Any] = {"cwd": project, "PYTHONPATH": "src", "TEST_DATABASE_URL": ""}
+    seconds(*beginning, **own)  # compiles what is imported
+
+    ratios = [5.0]
+    while min(ratios) >= 5 and len(ratios) < 4:
+        ratios.append(seconds(*suite, **own) / seconds(*beginning, **own))
+
+    assert min(ratios) < 5, ratios
