@@ -66,7 +66,7 @@ def module_at(path: Path) -> ModuleType:
 
 @pytest.fixture(autouse=True, scope="session")
 def own_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
-    """Keep what cookiecutter leaves out of the user's home and temporary folder."""
+    """Keep what programs leave out of the user's home and temporary folder."""
     home = tmp_path_factory.mktemp("home")
     (home / "tmp").mkdir()
     (home / "cookiecutter.yaml").write_text(
@@ -74,6 +74,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COOKIECUTTER_CONFIG", str(home / "cookiecutter.yaml"))
+        patch.setenv("MYPY_CACHE_DIR", str(home / "mypy"))  # what all services import
         patch.setenv("TMPDIR", str(home / "tmp"))
         patch.setattr(tempfile, "tempdir", None)
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)

@@ -31,6 +31,7 @@ ENTITIES = """
 """
 PACKAGE = Path("src/order_service")
 SUITE = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+SUITE += ["-p", "pytest_asyncio.plugin"]  # what else there is would be imported
 LONGEST = 90  # seconds of a suite, then it hangs
 AT_ONCE = os.cpu_count() or 1
 FAILED = re.compile(r"^(?:FAILED|ERROR) (?:\S+::)?([^\s\[]+)", re.MULTILINE)
@@ -805,7 +806,12 @@ async def outcome(service: Path, server: str, *tests: str) -> Outcome:
     process = await asyncio.create_subprocess_exec(
         *(*SUITE, "--basetemp", str(service.with_name("tmp")), *tests),
         cwd=service,
-        env={**os.environ, "PYTHONPATH": "src", "TEST_DATABASE_URL": server},
+        env={
+            **os.environ,
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONPATH": "src",
+            "TEST_DATABASE_URL": server,
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

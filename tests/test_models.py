@@ -404,13 +404,6 @@ def services(models: list[str], tmp_path_factory: pytest.TempPathFactory) -> lis
     return [made(folder / f"{number:02}", model) for number, model in numbered]
 
 
-@pytest.fixture(scope="module")
-def mypy(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Mypy, which reads the libraries once for all services."""
-    cache = tmp_path_factory.mktemp("mypy")
-    return f"mypy --python-executable {sys.executable} --cache-dir {cache}"
-
-
 def test_what_is_made_here_is_what_cookiecutter_makes(tmp_path: Path) -> None:
     here = made(tmp_path / "shop", NASTY, "fastapi")
 
@@ -454,9 +447,9 @@ def test_any_model_makes_what_ruff_passes(services: list[Path], command: str) ->
     assert done.code == 0, done.out + done.err
 
 
-def test_any_model_makes_what_mypy_passes(services: list[Path], mypy: str) -> None:
+def test_any_model_makes_what_mypy_passes(services: list[Path]) -> None:
     for service in services[:2]:
-        passes(service, mypy)
+        passes(service, f"mypy --python-executable {sys.executable}")
 
 
 def test_any_model_makes_a_suite_that_covers_every_branch(
@@ -507,18 +500,11 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    [
-        *(check for check in CHECKS if not check.startswith("mypy")),
-        "python -m dev.demo",
-    ],
+    [*CHECKS, "python -m dev.demo"],
     ids=lambda command: command.split()[0],
 )
 def test_nasty_names_pass_every_check(nasty: Path, command: str) -> None:
     passes(nasty, command)
-
-
-def test_nasty_names_pass_mypy(nasty: Path, mypy: str) -> None:
-    passes(nasty, mypy)
 
 
 def test_nasty_names_pass_their_suite(nasty: Path, server: str) -> None:
