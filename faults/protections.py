@@ -5,6 +5,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from ledger.infrastructure.session import DirectSession
 from sqlalchemy.ext.asyncio import (
     AsyncSession,
     async_sessionmaker,
@@ -33,9 +34,15 @@ def task_guard_off() -> Generator[None]:
 
 @contextmanager
 def guards_off() -> Generator[None]:
-    """Let the pool give away what is in a transaction, too."""
+    """Let the pool give away what is in a transaction, and a task take it again."""
+    run = DirectSession._run
+
+    async def run_anew(self: Any, pooled: Any, *statement: Any) -> Any:
+        return await run(self, await self.direct(), *statement)
+
     pool_guard = patch(f"{INFRASTRUCTURE}.failures._refuse_used", _nothing)
-    with task_guard_off(), pool_guard:
+    session_guard = patch.object(DirectSession, "_run", run_anew)
+    with task_guard_off(), pool_guard, session_guard:
         yield
 
 
