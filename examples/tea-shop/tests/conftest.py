@@ -1,8 +1,11 @@
 """What every test can ask for."""
 
+import asyncio
+import gc
 import os
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,6 +23,11 @@ from tea_shop.infrastructure.schema import upgrade
 from tests.fakes.in_memory import InMemoryDatabase
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
 
+COUNT_WAITING = text("""
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type IN ('Lock', 'Timeout')
+""")
+
 
 @pytest.fixture(autouse=True, scope="session")
 def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
@@ -32,47 +40,87 @@ def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
         yield
 
 
+def needs_server(test: pytest.Item) -> bool:
+    return test.get_closest_marker("postgres") is not None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a server start while those run that need none."""
+    if not os.environ.get("TEST_DATABASE_URL"):
+        items.sort(key=needs_server)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage rarely, and not among what was imported: that stays."""
+    gc.freeze()
+    gc.set_threshold(10_000)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def starting(
+    request: pytest.FixtureRequest, no_settings: None
+) -> Generator[Future[str]]:
+    """The URL of a server that starts meanwhile, if any is needed and none is named."""
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        url = Future[str]()
+        if named := os.environ.get("TEST_DATABASE_URL"):
+            url.set_result(named)
+        elif any(map(needs_server, request.session.items)):
+            url = pool.submit(stack.enter_context, postgres())
+        else:
+            url.cancel()
+        yield url
+
+
 @pytest.fixture(scope="session")
-def server() -> Generator[URL]:
+def server(starting: Future[str]) -> URL:
     """The server of `TEST_DATABASE_URL`, or one that lives as long as the tests."""
-    if url := os.environ.get("TEST_DATABASE_URL"):
-        yield make_url(url).set(drivername="postgresql+asyncpg")
-        return
-    with postgres() as url:
-        yield make_url(url)
+    return make_url(starting.result()).set(drivername="postgresql+asyncpg")
+
+
+async def execute(url: URL, *statements: str) -> None:
+    """Run each statement in a transaction of its own."""
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with engine.connect() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
 
 
 @asynccontextmanager
-async def new_database(server: URL, purpose: str) -> AsyncGenerator[str]:
-    """Give the URL of an empty database; never the one that the server's URL names."""
+async def new_database(server: URL, purpose: str) -> AsyncGenerator[URL]:
+    """Make an empty database; never the one that the server's URL names."""
     name = f"{server.database}_test_{purpose}_{os.getpid()}"
-    admin = create_async_engine(
-        server, isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    async with admin.connect() as connection:
-        await connection.execute(text(f'CREATE DATABASE "{name}"'))
+    await execute(server, f'CREATE DATABASE "{name}"')
     try:
-        yield server.set(database=name).render_as_string(hide_password=False)
+        yield server.set(database=name)
     finally:
-        async with admin.connect() as connection:
-            await connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        await execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+async def spare(server: URL) -> AsyncGenerator[URL]:
+    """A database that `empty_database` empties."""
+    async with new_database(server, "empty") as url:
+        yield url
 
 
 @pytest.fixture
 async def empty_database(
-    server: URL, monkeypatch: pytest.MonkeyPatch
-) -> AsyncGenerator[None]:
+    spare: URL, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[URL]:
     """Name an empty database in the settings."""
-    async with new_database(server, "empty") as url:
-        monkeypatch.setenv("DATABASE_URL", url)
-        yield
+    url = spare.render_as_string(hide_password=False)
+    monkeypatch.setenv("DATABASE_URL", url)
+    yield spare
+    await execute(spare, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 
 
 @pytest.fixture(scope="session")
 async def migrated(server: URL, no_settings: None) -> AsyncGenerator[Container]:
     """The real parts over a migrated database: what `container` empties."""
-    async with new_database(server, "main") as url:
+    async with new_database(server, "main") as database:
         with pytest.MonkeyPatch.context() as patch:
+            url = database.render_as_string(hide_password=False)
             patch.setenv("DATABASE_URL", url)
             async with open_container() as container:
                 await upgrade(container.settings())
@@ -131,6 +179,14 @@ def round_trips(migrated: Container) -> Generator[list[str]]:
         yield seen
 
 
+async def let_wait(other: asyncio.Future[Any], container: Container) -> None:
+    """Leave it alone until it waits in the database, be it for a lock."""
+    async with container.engine().connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        while not other.done() and not await connection.scalar(COUNT_WAITING):
+            pass  # it takes a moment
+
+
 @pytest.fixture
 def statements(migrated: Container) -> Generator[list[str]]:
     """The statements among it, without those that begin or end a transaction."""
@@ -144,6 +200,12 @@ def statements(migrated: Container) -> Generator[list[str]]:
         yield seen
 
 
+@pytest.fixture
+def in_memory() -> UnitOfWorkFactory:
+    """Units of work over one store in memory."""
+    return partial(InMemoryUnitOfWork, InMemoryDatabase())
+
+
 @pytest.fixture(
     params=["in_memory", pytest.param("postgres", marks=pytest.mark.postgres)]
 )
@@ -152,5 +214,5 @@ def unit_of_work(request: pytest.FixtureRequest) -> UnitOfWorkFactory:
     if request.param == "postgres":
         container: Container = request.getfixturevalue("container")
         return container.unit_of_work
-    database = InMemoryDatabase()
-    return partial(InMemoryUnitOfWork, database)
+    in_memory: UnitOfWorkFactory = request.getfixturevalue("in_memory")
+    return in_memory

@@ -5,8 +5,18 @@ migration: they have a schema of their own, and their rows are never committed.
 """
 
 from typing import NamedTuple
+from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, MetaData, Table
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    MetaData,
+    String,
+    Table,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from tea_shop.infrastructure.models.base import (
@@ -101,6 +111,7 @@ class Genre(Example):
     __tablename__ = "_genres"
 
     name: Mapped[str]
+    key: Mapped[UUID] = mapped_column(default=uuid4)
     books: Mapped[list[Book]] = relationship(
         back_populates="genres", lazy="raise", secondary=book_genres
     )
@@ -111,6 +122,15 @@ class Account(Example):
     __table_args__ = (CheckConstraint("balance >= 0", name="balance"),)
 
     balance: Mapped[int]
+
+
+class Card(Example):
+    """A row with an array, of which PostgreSQL has no arrays."""
+
+    __tablename__ = "_cards"
+
+    name: Mapped[str] = mapped_column(unique=True)
+    labels: Mapped[tuple[str, ...]] = mapped_column(ARRAY(String, as_tuple=True))
 
 
 class Copy(NamedTuple):
@@ -124,8 +144,15 @@ class AuthorRepository(BaseRepository[Author]):
     model_class = Author
 
 
+class ShelfRepository(AuthorRepository):
+    """Authors to whom their books belong."""
+
+    parts = (Author.books,)
+
+
 class BookRepository(BaseRepository[Book]):
     model_class = Book
+    parts = (Book.genres,)
 
 
 class GenreRepository(BaseRepository[Genre]):
@@ -134,6 +161,10 @@ class GenreRepository(BaseRepository[Genre]):
 
 class AccountRepository(BaseRepository[Account]):
     model_class = Account
+
+
+class CardRepository(BaseRepository[Card]):
+    model_class = Card
 
 
 async def some_authors(session: DirectSession) -> tuple[Author, Author]:

@@ -13,7 +13,8 @@ from tea_shop.domain.errors import (
     StillReferenced,
     UnknownReference,
 )
-from tea_shop.infrastructure.repositories.base import BaseRepository
+from tea_shop.infrastructure.models.base import row_of
+from tea_shop.infrastructure.repositories.base import BaseRepository, joining
 from tea_shop.infrastructure.session import WITH_HIDDEN, DirectSession
 
 from tests.infrastructure.examples import (
@@ -23,9 +24,13 @@ from tests.infrastructure.examples import (
     AuthorRepository,
     Book,
     BookRepository,
+    Card,
+    CardRepository,
     Copy,
     Genre,
     GenreRepository,
+    ShelfRepository,
+    book_genres,
     some_authors,
 )
 
@@ -39,7 +44,7 @@ def test_a_repository_must_name_its_model_class() -> None:
 async def test_what_is_created_can_be_read(examples: DirectSession) -> None:
     repository, model = GenreRepository(examples), Genre(name="Novels")
 
-    await repository.create(model)
+    await repository.create(Genre(name="Plays"), model)
 
     assert model.id > 0
     for found in (
@@ -50,6 +55,23 @@ async def test_what_is_created_can_be_read(examples: DirectSession) -> None:
         assert (found.id, found.version, found.name) == (model.id, 1, "Novels")
     assert await repository.get_by_id(model.id + 1) is None
     assert await repository.count(name="Novels") == 1
+
+
+@pytest.mark.postgres
+async def test_what_is_absent_is_found_by_that(examples: DirectSession) -> None:
+    one, two = await some_authors(examples)
+    repository = AuthorRepository(examples)
+
+    found = await repository.find_one(name=two.name, deleted_at=None)
+    page = await repository.get_many(0, 9, deleted_at=None)
+
+    assert found is not None
+    assert [found.id, *(model.id for model in page)] == [two.id, one.id, two.id]
+    assert await repository.count(deleted_at=None) == 2
+    assert await repository.exists(Author, deleted_at=None)
+    await repository.update(row_of(Author, id=one.id, version=1, name="Anna"))
+    again = await repository.get_many(0, 9, deleted_at=None)
+    assert [model.name for model in again] == ["Anna", two.name]
 
 
 @pytest.mark.postgres
@@ -64,6 +86,7 @@ async def test_many_are_created_with_one_statement(
 
     assert len(statements) == 1
     assert [model.id for model in models] == sorted(model.id for model in models)
+    assert len({model.key for model in models}) == 100
     page = await repository.get_many(50, 10)
     assert [model.name for model in page] == [f"genre {n}" for n in range(50, 60)]
 
@@ -106,6 +129,33 @@ async def test_what_the_database_sets_can_be_read_after_each_write(
     await repository.delete(model)
     assert model.deleted_at is not None
     assert made <= model.deleted_at <= datetime.now(UTC)
+
+
+@pytest.mark.postgres
+async def test_parts_are_written_where_they_are_others(
+    examples: DirectSession, statements: list[str]
+) -> None:
+    repository = ShelfRepository(examples)
+    one, two = (
+        row_of(Author, name=name, books=[row_of(Book, title=title) for title in name])
+        for name in ("ab", "c")
+    )
+    await repository.create(one, two)
+
+    for books, sent in ((one.books, 1), ([row_of(Book, title="d")], 3)):
+        statements.clear()
+        one, two = (row_of(Author, **vars(each)) for each in (one, two))
+        one.books = books
+        await repository.update(one, two)
+        assert len(statements) == sent
+    one.books = []  # of the very row that was kept
+    await repository.update(one)
+    examples.known.clear()  # then nobody knows what they were
+    two.books = []
+    await repository.update(two)
+
+    found = await repository.get_many(0, 9)
+    assert [each.books for each in found] == [[], []]
 
 
 @pytest.mark.postgres
@@ -162,6 +212,19 @@ async def test_without_soft_delete_a_row_is_deleted(examples: DirectSession) -> 
 
     assert await repository.get_by_id(models[0].id) is None
     assert await examples.scalar(select(func.count()).select_from(Genre)) == 0
+
+
+@pytest.mark.postgres
+async def test_of_many_none_is_deleted_where_one_moved_on(
+    examples: DirectSession,
+) -> None:
+    repository = GenreRepository(examples)
+    models = [Genre(name="a"), Genre(name="b")]
+    await repository.create(*models)
+    stale = row_of(Genre, id=models[1].id, version=2)
+
+    with pytest.raises(ConcurrentUpdate, match=f"{stale.id} moved on"):
+        await repository.delete(models[0], stale)
 
 
 @pytest.mark.postgres
@@ -233,6 +296,26 @@ async def test_what_is_referred_to_must_be_there(
     assert not statements
     with pytest.raises(UnknownReference, match=f"^author_id {two.id} is not known$"):
         await books.refer_to("author_id", Author, {one.id, two.id})
+
+
+@pytest.mark.postgres
+async def test_links_change_for_those_that_are_named(examples: DirectSession) -> None:
+    author, _ = await some_authors(examples)
+    genres = [Genre(name="Novels"), Genre(name="Poems")]
+    await GenreRepository(examples).create(*genres)
+    one, other = [genre.id for genre in genres]
+    repository = BookRepository(examples)
+    books = [Book(title=title, author_id=author.id) for title in "ab"]
+    await repository.create(*books)
+    first, second = [book.id for book in books]
+
+    await repository.link(Book.genres, {first: {one}, second: {one}})
+    await repository.link(Book.genres, {first: {other}})
+
+    links = await examples.execute(
+        select(book_genres).where(book_genres.c.genre_id.in_([one, other]))
+    )
+    assert {tuple(link) for link in links} == {(first, other), (second, one)}
 
 
 @pytest.mark.postgres
@@ -356,3 +439,74 @@ async def test_a_row_of_a_parent_that_is_not_there_is_refused(
         await savepoint.rollback()
     with pytest.raises(AlreadyTaken, match="name is taken"):
         await AuthorRepository(examples).create(author)
+
+
+@pytest.mark.postgres
+async def test_nothing_is_written_where_nothing_is_given(
+    examples: DirectSession, round_trips: list[str]
+) -> None:
+    repository = AuthorRepository(examples)
+    round_trips.clear()
+
+    for write in (repository.create, repository.update, repository.delete):
+        await write()
+
+    assert not round_trips
+
+
+@pytest.mark.postgres
+async def test_many_rows_with_arrays_are_written_at_once(
+    examples: DirectSession, statements: list[str]
+) -> None:
+    repository = CardRepository(examples)
+    models = [Card(name=name, labels=(name, "'{}\\")) for name in "ab"]
+    statements.clear()
+
+    await repository.create(*models)
+    for model in models:
+        model.labels = (*model.labels, "")
+    await repository.update(*models)
+
+    assert len(statements) == 2
+    kept = await repository.get_many(0, 9)
+    assert [one.labels for one in kept] == [(name, "'{}\\", "") for name in "ab"]
+    with pytest.raises(AlreadyTaken, match="name is taken"):
+        await repository.create(*[Card(name=name, labels=()) for name in "ca"])
+
+
+@pytest.mark.postgres
+async def test_one_is_read_with_what_it_refers_to(
+    examples: DirectSession, statements: list[str]
+) -> None:
+    one, _ = await some_authors(examples)
+    (first, *_) = await BookRepository(examples).get_many(0, 1)
+    statements.clear()
+
+    book = await BookRepository(examples).get_by_id(first.id, joining(Book.author))
+
+    assert book is not None
+    assert (book.author.name, [genre.id for genre in book.genres]) == (
+        one.name,
+        [genre.id for genre in first.genres],
+    )
+    assert len(statements) == 2  # the second one is for the genres
+
+
+@pytest.mark.postgres
+async def test_what_is_linked_is_read_where_it_is_not_known(
+    examples: DirectSession, statements: list[str]
+) -> None:
+    await some_authors(examples)
+    repository = BookRepository(examples)
+    (book, *_) = await repository.get_many(0, 1)
+    (genre,) = await GenreRepository(examples).get_many(0, 1)
+    statements.clear()
+
+    await repository.link(Book.genres, {book.id: {genre.id}})
+    assert not statements
+    examples.known.clear()
+    await repository.link(Book.genres, {book.id: set()})
+
+    assert len(statements) == 2
+    (book, *_) = await repository.get_many(0, 1)
+    assert book.genres == []

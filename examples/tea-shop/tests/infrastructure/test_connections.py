@@ -206,6 +206,25 @@ async def test_what_does_not_answer_is_given_up(container: Container) -> None:
 
 
 @pytest.mark.postgres
+async def test_a_statement_that_is_given_up_does_not_go_on(
+    container: Container,
+) -> None:
+    slow = Statement(select(func.pg_sleep(3)))
+    async with (
+        engine_of(container, database_command_timeout=0.3) as engine,
+        create_session_factory(engine)() as session,
+        container.engine().connect() as other,
+    ):
+        with pytest.raises(TimedOut, match="did not answer"):
+            await session.fetch(slow, {})
+        running = (
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
+            " AND datname = current_database() AND query LIKE 'SELECT pg_sleep%'"
+        )
+        assert await other.scalar(text(running)) == 0
+
+
+@pytest.mark.postgres
 async def test_who_does_not_speak_is_unavailable(container: Container) -> None:
     with socket.create_server(("localhost", 0)) as server:
         port = server.getsockname()[1]
@@ -221,6 +240,24 @@ async def test_who_does_not_speak_is_unavailable(container: Container) -> None:
             with pytest.raises(Unavailable):
                 async with SqlAlchemyUnitOfWork(session_factory):
                     pass
+
+
+async def test_who_hangs_up_is_unavailable() -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "localhost", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        secret = SecretStr(f"postgresql://localhost:{port}/db?ssl=disable")
+        settings = Settings(database_url=secret)
+
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            async with connect(settings):
+                pass
+        session_factory = create_session_factory(create_engine(settings))
+        with pytest.raises(Unavailable, match="cannot be reached"):
+            async with SqlAlchemyUnitOfWork(session_factory):
+                pass
 
 
 @pytest.mark.postgres
@@ -267,6 +304,35 @@ async def test_a_connection_that_died_at_work_costs_the_work(
 
         async with engine.connect() as connection:
             assert await connection.scalar(PROCESS) != first
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_a_connection_that_died_around_a_transaction_is_given_up(
+    container: Container, is_begun: bool
+) -> None:
+    process = Statement(select(func.pg_backend_pid()))
+    async with engine_of(container, database_pool_size=1) as engine:
+        async with create_session_factory(engine)() as session:
+            ((first,),) = await (session.write if is_begun else session.fetch)(
+                process, {}
+            )
+            await terminate(container, first)
+            if not is_begun:
+                with pytest.raises(
+                    Unavailable, match="connection to the database broke"
+                ):
+                    await session.write(process, {})
+        async with create_session_factory(engine)() as session:
+            ((again,),) = await session.fetch(process, {})
+            await session.commit()
+    assert again != first
+
+
+@pytest.mark.postgres
+async def test_what_was_not_used_can_be_committed(container: Container) -> None:
+    async with container.session_factory()() as session:
+        await session.commit()
 
 
 @pytest.mark.postgres
@@ -352,7 +418,10 @@ async def test_a_connection_with_a_lost_transaction_is_not_used_again(
 async def test_what_is_cancelled_at_the_end_waits_no_longer(
     container: Container,
 ) -> None:
-    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    waiting = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database"
+        " WHERE datname = current_database() AND NOT granted"
+    )
 
     async def read(other: Container) -> None:
         async with other.engine().connect() as connection:

@@ -1,21 +1,47 @@
 """A session sees no hidden row, and serves one task."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, exists, func, literal, select, union_all, update
+from asyncpg import DivisionByZeroError  # type: ignore[import-untyped]
+from sqlalchemy import (
+    Column,
+    Integer,
+    Numeric,
+    bindparam,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    table,
+    text,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import aliased, joinedload, selectinload, subqueryload
 
-from tea_shop.application.errors import Misused
+from tea_shop.application.errors import Misused, RolledBack
+from tea_shop.container import Container
+from tea_shop.domain.errors import InvalidValue
+from tea_shop.infrastructure.database import connect
 from tea_shop.infrastructure.session import WITH_HIDDEN, DirectSession
 from tea_shop.infrastructure.statements import Statement
 
 from tests.infrastructure.examples import Author, Book
 
 pytestmark = pytest.mark.postgres
+
+NUMBERS = table("_numbers", column("number", Integer))
+KEEP = insert(NUMBERS).values(number=bindparam("given", type_=Integer))
 
 Other = aliased(Author)
 SHAPES: list[Any] = [
@@ -97,6 +123,16 @@ def test_no_statement_is_one_for_each_length_of_a_list() -> None:
         Statement(select(Author.name).where(Author.name.in_(["Hidden"])))
 
 
+async def test_a_decimal_is_read_with_all_its_digits(examples: DirectSession) -> None:
+    exact = "0.1234567890123456789"
+    number = literal_column(exact, Numeric)
+    statement = Statement(select(number), returned={"number": Column(Numeric)})
+
+    (row,) = statement.read(await examples.fetch(statement, {}))
+
+    assert row["number"] == Decimal(exact)
+
+
 async def test_no_statement_changes_hidden_rows(
     examples: DirectSession, hidden: Author
 ) -> None:
@@ -139,6 +175,82 @@ async def test_a_session_serves_one_task(examples: DirectSession) -> None:
     async def write() -> None:
         await examples.flush()
 
-    for use in (read, write):
+    async def fetch() -> None:
+        await examples.fetch(Statement(select(Author.name)), {})
+
+    for use in (read, write, fetch):
         with pytest.raises(Misused, match="serves one task"):
             await asyncio.create_task(use())
+
+
+@pytest.fixture
+async def numbers(container: Container) -> AsyncGenerator[DirectSession]:
+    """A session with transactions of its own, over a table of numbers."""
+    async with connect(container.settings()) as connection:
+        await connection.execute(text("CREATE TABLE _numbers (number int)"))
+    async with container.session_factory()() as session:
+        yield session
+    async with connect(container.settings()) as connection:
+        await connection.execute(text("DROP TABLE _numbers"))
+
+
+async def test_whatever_began_a_transaction_it_ends_when_it_is_told_to(
+    container: Container, numbers: DirectSession
+) -> None:
+    async def write(given: int) -> None:
+        await numbers.write(Statement(KEEP), {"given": given})
+
+    async def execute(given: int) -> None:
+        await numbers.execute(KEEP, {"given": given})
+
+    for keep in (write, execute):
+        await keep(-1)
+        await numbers.rollback()
+        await keep(1)
+        await numbers.commit()
+    async with numbers.begin():
+        await execute(2)
+    with suppress(ZeroDivisionError):
+        async with numbers.begin():
+            await execute(-2)
+            raise ZeroDivisionError
+    async with numbers.begin():
+        await execute(3)
+    await write(-3)
+    await numbers.close()
+
+    async with container.engine().connect() as other:
+        kept = await other.scalars(select(NUMBERS.c.number))
+        assert kept.all() == [1, 1, 2, 3]
+
+
+async def test_after_a_rollback_nothing_is_known(numbers: DirectSession) -> None:
+    numbers.known[Author, 1] = Author(name="Anne")
+
+    await numbers.rollback()
+
+    assert not numbers.known
+
+
+async def test_after_an_error_nothing_goes_on(numbers: DirectSession) -> None:
+    failing = Statement(select(literal(1) / (func.count() - func.count())))
+    fetching = Statement(select(NUMBERS))
+    with pytest.raises(InvalidValue):
+        await numbers.fetch(failing, {})
+
+    with pytest.raises(RolledBack):
+        await numbers.fetch(fetching, {})
+    with pytest.raises(RolledBack):
+        await numbers.commit()
+    await numbers.rollback()
+    assert await numbers.fetch(fetching, {}) == []
+
+
+async def test_a_commit_that_is_a_rollback_is_told(numbers: DirectSession) -> None:
+    await numbers.write(Statement(KEEP), {"given": 1})
+    driver: Any = (await numbers.direct()).driver_connection
+    with pytest.raises(DivisionByZeroError):
+        await driver.execute("SELECT 1 / 0")  # of which the session hears nothing
+
+    with pytest.raises(RolledBack):
+        await numbers.commit()

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     event,
 )
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -87,6 +88,7 @@ def watch(engine: AsyncEngine) -> None:
         "savepoint": _refuse_failed,
         "rollback_savepoint": _forget_failure,
         "commit": _before_commit,
+        "rollback": _before_rollback,
         "checkout": _refuse_used,
     }
     for name, listener in listeners.items():
@@ -97,9 +99,10 @@ def watch(engine: AsyncEngine) -> None:
 def reaching(url: URL) -> Generator[None]:
     """Raise `Unavailable`, without the password, where no connection can be had."""
     driver_errors = (asyncpg.InterfaceError, asyncpg.PostgresError, OSError)
+    dialect_errors = (AsyncAdapt_asyncpg_dbapi.Error, DBAPIError, PoolTimeout)
     try:
         yield
-    except (*driver_errors, DBAPIError, PoolTimeout) as error:
+    except (*driver_errors, *dialect_errors) as error:
         shown = url.difference_update_query(["password"])
         database = shown.render_as_string(hide_password=True)
         reason = error.orig if isinstance(error, DBAPIError) else error
@@ -127,14 +130,35 @@ def failure(
         attempt = Attempt(attempt.broke, statement.is_delete, written)
     translated = _translated(error, attempt)
     pooled.info["failed"] = True
-    if isinstance(error, OSError) or isinstance(translated, Unavailable):
+    is_over = isinstance(error, OSError) or isinstance(translated, Unavailable)
+    if is_over and pooled.is_valid:
         pooled.invalidate()
     return translated
 
 
-def fail(pooled: PoolProxiedConnection) -> None:
-    """Let nothing but a rollback end the transaction, or the savepoint in it."""
-    pooled.info["failed"] = True
+def commit(pooled: PoolProxiedConnection) -> None:
+    """Commit the transaction, if one was begun by hand."""
+    if "begun" not in pooled.info:
+        return
+    try:
+        answer = _run(pooled, "COMMIT")
+    except DRIVER_ERRORS as error:
+        raise failure(error, pooled) from None
+    del pooled.info["begun"]
+    if answer != "COMMIT":
+        raise RolledBack("an error before this one ended the transaction")
+
+
+def roll_back(pooled: PoolProxiedConnection) -> None:
+    """Roll the transaction back, if one was begun by hand, or give the connection up."""
+    if not pooled.is_valid:
+        return
+    try:
+        if "begun" in pooled.info:
+            _run(pooled, "ROLLBACK")
+        _forget(pooled.info)
+    except DRIVER_ERRORS:
+        pooled.invalidate()
 
 
 def refuse_failed(pooled: PoolProxiedConnection) -> None:
@@ -247,6 +271,7 @@ def _begin(connection: Connection) -> None:
     if begin_with is None:
         _forget_failure(connection)
     elif not _driver(connection.connection).is_in_transaction():
+        connection.info["begun"] = True
         connection.exec_driver_sql(begin_with)
     if LIMITS in options:
         connection.exec_driver_sql(options[LIMITS])
@@ -267,14 +292,36 @@ def _before_commit(connection: Connection) -> None:
     if not connection.invalidated and connection.info.get("failed"):
         connection.connection.rollback()
     _refuse_failed(connection)
+    commit(connection.connection)
+
+
+def _before_rollback(connection: Connection) -> None:
+    if not connection.invalidated:
+        roll_back(connection.connection)
 
 
 def _refuse_used(connection: Any, record: Any, *_: Any) -> None:
     driver = connection.driver_connection
     if driver.is_closed() or driver.is_in_transaction():
         raise DisconnectionError
-    record.info.pop("failed", None)
+    _forget(record.info)
+
+
+def _forget(marks: dict[Any, Any]) -> None:
+    for mark in ("begun", "failed"):
+        marks.pop(mark, None)
 
 
 def _driver(pooled: PoolProxiedConnection) -> Any:
     return pooled.driver_connection
+
+
+def _run(pooled: PoolProxiedConnection, words: str) -> str:
+    adapted: Any = pooled.dbapi_connection
+
+    async def execute(driver: Any) -> str:
+        answer: str = await driver.execute(words)
+        return answer
+
+    answer: str = adapted.run_async(execute)
+    return answer

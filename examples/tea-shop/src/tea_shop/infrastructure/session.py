@@ -13,9 +13,11 @@ from tea_shop.application.errors import Misused, RolledBack
 from tea_shop.infrastructure.failures import (
     DRIVER_ERRORS,
     LIMITS,
+    commit,
     failure,
     reaching,
     refuse_failed,
+    roll_back,
 )
 from tea_shop.infrastructure.statements import VISIBLE, Statement
 
@@ -35,29 +37,33 @@ class OneTaskSession(Session):
     limits = ""  # that are set in each transaction
     pooled: PoolProxiedConnection | None = None
     joined: Connection | None = None
-    may_be_begun = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.known: dict[tuple[type, int], Any] = {}
 
+    @property
+    def may_be_begun(self) -> bool:
+        """Tell whether a transaction was begun, and has not been ended."""
+        return self.pooled is not None and "begun" in self.pooled.info
+
     def open(self) -> PoolProxiedConnection:
-        """Take a connection from the pool."""
-        engine: Any = self.bind
-        self.limits = engine.get_execution_options().get(LIMITS, "")
-        with reaching(engine.url):
-            pooled: PoolProxiedConnection = engine.raw_connection()
-        self.pooled = pooled
-        return pooled
+        """Take a connection from the pool, unless there is one."""
+        if self.pooled is None:
+            engine: Any = self.bind
+            self.limits = engine.get_execution_options().get(LIMITS, "")
+            with reaching(engine.url):
+                pooled: PoolProxiedConnection = engine.raw_connection()
+            self.pooled = pooled
+        return self.pooled
 
     def get_bind(self, *arguments: Any, **options: Any) -> Engine | Connection:
         """Let the ORM use the connection, and begin the transaction on it."""
         if not isinstance(self.bind, Engine):
             return super().get_bind(*arguments, **options)
         if self.joined is None:
-            joined = Connection(self.bind, self.pooled or self.open())
-            self.may_be_begun = True
-            # To SQLAlchemy each statement is on its own: it neither begins nor commits.
+            joined = Connection(self.bind, self.open())
+            # To SQLAlchemy each statement is on its own: `watch` begins and commits.
             self.joined = joined.execution_options(
                 isolation_level="AUTOCOMMIT", begin_with=self.begin_with
             )
@@ -68,7 +74,6 @@ class OneTaskSession(Session):
         if taken := self.joined or self.pooled:
             taken.close()
         self.pooled = self.joined = None
-        self.may_be_begun = False
 
 
 class DirectSession(AsyncSession):
@@ -120,79 +125,83 @@ class DirectSession(AsyncSession):
     ) -> Sequence[Any]:
         """Run a statement that only reads; return the rows as the driver does."""
         pooled = await self.direct()
-        driver: Any = pooled.driver_connection
         if self._inner.limits:
-            await self.begin_transaction()
-        try:
-            records: Sequence[Any] = await driver.fetch(
-                statement.sql, *statement.bind(values)
-            )
-        except DRIVER_ERRORS as error:
-            raise failure(error, pooled, statement, [values]) from None
-        return records
+            await self._begin(pooled)
+        return await self._run(pooled, statement, values)
 
     async def write(
         self, statement: Statement, *rows: Mapping[str, Any]
     ) -> Sequence[Any]:
         """Run a statement that writes or locks in the transaction, once for each row."""
-        await self.begin_transaction()
-        if len(rows) == 1:
-            return await self.fetch(statement, rows[0])
         pooled = await self.direct()
-        driver: Any = pooled.driver_connection
-        try:
-            given = [statement.bind(values) for values in rows]
-            records: Sequence[Any] = await driver.fetchmany(statement.sql, given)
-        except DRIVER_ERRORS as error:
-            raise failure(error, pooled, statement, rows) from None
-        return records
+        await self._begin(pooled)
+        return await self._run(pooled, statement, *rows)
 
     async def fail(self) -> None:
         """Let nothing but a rollback end the transaction, or the savepoint in it."""
         pooled = await self.direct()
         pooled.info["failed"] = True
 
-    async def begin_transaction(self) -> None:
-        """Begin the transaction, unless it has begun."""
-        session, pooled = self._inner, await self.direct()
-        driver: Any = pooled.driver_connection
-        if driver.is_in_transaction():
-            return
-        session.may_be_begun = True
-        try:
-            await driver.execute(f"{session.begin_with}; {session.limits}")
-        except DRIVER_ERRORS as error:
-            raise failure(error, pooled) from None
-
     async def commit(self) -> None:
         """Write what the ORM has to write, and end the transaction."""
         if self.in_transaction():
             await super().commit()
-        session = self._inner
-        if session.pooled is None:
-            return
-        refuse_failed(session.pooled)
-        if session.may_be_begun:
-            driver: Any = session.pooled.driver_connection
-            try:
-                answer = await driver.execute("COMMIT")
-            except DRIVER_ERRORS as error:
-                raise failure(error, session.pooled) from None
-            session.may_be_begun = False
-            if answer != "COMMIT":
-                raise RolledBack("an error before this one ended the transaction")
+        elif pooled := self._inner.pooled:
+            refuse_failed(pooled)
+            await self.run_sync(lambda _: commit(pooled))
+
+    async def rollback(self) -> None:
+        """Undo what was not committed; what comes next begins anew."""
+        await super().rollback()
+        self.known.clear()
+        if pooled := self._inner.pooled:
+            await self.run_sync(lambda _: roll_back(pooled))
 
     async def close(self) -> None:
         """Roll back what was not committed, and give the connection back."""
         await super().close()
+        if pooled := self._inner.pooled:
+            await self.run_sync(lambda _: roll_back(pooled))
+        await self.run_sync(lambda _: self._inner.give_back())
+
+    async def _begin(self, pooled: PoolProxiedConnection) -> None:
+        driver: Any = pooled.driver_connection
+        if driver.is_in_transaction():
+            return
         session = self._inner
-        if session.may_be_begun and session.pooled and session.pooled.is_valid:
-            driver: Any = session.pooled.driver_connection
-            try:
-                await driver.execute("ROLLBACK")
-            except DRIVER_ERRORS:
-                session.pooled.invalidate()
-        await self.run_sync(lambda _: session.give_back())
+        pooled.info["begun"] = True
+        try:
+            await driver.execute(f"{session.begin_with}; {session.limits}")
+        except DRIVER_ERRORS as error:
+            raise await self._failure(error, pooled) from None
+
+    async def _run(
+        self,
+        pooled: PoolProxiedConnection,
+        statement: Statement,
+        *rows: Mapping[str, Any],
+    ) -> Sequence[Any]:
+        refuse_failed(pooled)  # if only because it has been given back meanwhile
+        driver: Any = pooled.driver_connection
+        try:
+            given = [statement.bind(values) for values in rows]
+            if len(given) == 1:
+                records: Sequence[Any] = await driver.fetch(statement.sql, *given[0])
+            else:
+                records = await driver.fetchmany(statement.sql, given)
+        except DRIVER_ERRORS as error:
+            raise await self._failure(error, pooled, statement, *rows) from None
+        return records
+
+    async def _failure(
+        self,
+        error: Exception,
+        pooled: PoolProxiedConnection,
+        statement: Statement | None = None,
+        *rows: Mapping[str, Any],
+    ) -> Exception:
+        # Whoever gives a connection up has to wait until PostgreSQL has been told.
+        return await self.run_sync(lambda _: failure(error, pooled, statement, rows))
 
     @property
     def _inner(self) -> OneTaskSession:

@@ -135,11 +135,12 @@ def written_of(model_class: type[Base]) -> Columns:
     return {key: one for key, one in columns if not _is_made(one)}
 
 
-@cache
 def defaults_of(model_class: type[Base]) -> dict[str, Any]:
     """Return what a new row has in each written column where nothing is given."""
-    columns = written_of(model_class).items()
-    return {key: getattr(one.default, "arg", None) for key, one in columns}
+    defaults, made = _defaults_of(model_class)
+    if not made:
+        return defaults
+    return {**defaults, **{key: make(None) for key, make in made.items()}}
 
 
 @cache
@@ -309,6 +310,13 @@ def owner_of(relation: Relation) -> Column[Any]:
 def link_of(relation: Relation) -> tuple[Column[Any], Column[Any]]:
     """Return both columns of the table between: the owner's, and that of the others."""
     return owner_of(relation), _referring(relation.secondary_synchronize_pairs)
+
+
+@cache
+def _defaults_of(model_class: type[Base]) -> tuple[dict[str, Any], dict[str, Convert]]:
+    columns = written_of(model_class).items()
+    defaults = {key: getattr(one.default, "arg", None) for key, one in columns}
+    return defaults, {key: one for key, one in defaults.items() if callable(one)}
 
 
 def _referring(pairs: Any) -> Column[Any]:

@@ -43,6 +43,7 @@ class SqlAlchemyUnitOfWork(UnitOfWork):
     ) -> None:
         # This rolls back what was not committed.
         await self._session.__aexit__(exc_type, exc, traceback)
+        end_use(self._session.sync_session)
 
     async def commit(self) -> None:
         refuse_misuse(self._session.sync_session)

@@ -102,8 +102,9 @@ def row_of(model_class: type[ModelType], **values: object) -> ModelType:
     It is set and read like a model, many times faster, and has nothing but what it was
     given: to touch anything else raises `AttributeError`.
     """
-    row: ModelType = _plain(model_class)()
-    values_of(row).update(values)
+    plain = _plain(model_class)()
+    plain.__dict__ = values
+    row: ModelType = plain
     return row
 
 

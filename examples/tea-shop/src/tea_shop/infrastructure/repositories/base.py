@@ -173,8 +173,14 @@ class BaseRepository(Generic[ModelType]):
         """Insert the models, many with one statement; each gets its identity."""
         if not models:
             return
-        defaults = statements.defaults_of(self.model_class)
-        rows = [{**defaults, **values_of(model), "version": 1} for model in models]
+        rows = [
+            {
+                **statements.defaults_of(self.model_class),
+                **values_of(model),
+                "version": 1,
+            }
+            for model in models
+        ]
         made = await self._write(statements.inserting(self.model_class), rows)
         # Identities are counted in the order in which the rows are given.
         made.sort(key=lambda row: int(row["id"]))
@@ -342,9 +348,13 @@ class BaseRepository(Generic[ModelType]):
             parts = values_of(model).get(relation.key, ())
             return [[values_of(part).get(name) for name in names] for part in parts]
 
-        changed = [
-            one for one in models if parts_of(one) != parts_of(self._known(one.id))
-        ]
+        def has_others(model: ModelType) -> bool:
+            before = self._known(model.id)
+            if before is None or before is model:  # it does not tell what was read
+                return True
+            return parts_of(model) != parts_of(before)
+
+        changed = [one for one in models if has_others(one)]
         if changed:
             keys = {"_keys": [model.id for model in changed]}
             await self._session.write(statements.disowning(relation), keys)
@@ -354,10 +364,9 @@ class BaseRepository(Generic[ModelType]):
         self, relation: Relation, models: Sequence[ModelType]
     ) -> None:
         part_class: type[Base] = relation.mapper.class_
-        defaults = statements.defaults_of(part_class)
         owner = statements.owner_of(relation).key
         rows = [
-            {**defaults, **values_of(part), owner: model.id}
+            {**statements.defaults_of(part_class), **values_of(part), owner: model.id}
             for model in models
             for part in values_of(model).get(relation.key, ())
         ]
