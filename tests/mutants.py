@@ -620,7 +620,7 @@ FAILURES = [
            "await self.run_sync(lambda _: failure(error, pooled, statement, rows))",
            "failure(error, pooled, statement, rows)"),
     Mutant("what is too long in an array is not named", "infrastructure/failures.py",
-           "if statement.is_many else [row[key]]", "if False else [row[key]]"),
+           "(row[key] if statement.is_many", "([] if statement.is_many"),
     Mutant("a name is told as the database has it", "infrastructure/failures.py",
            "if one.name == constraint_name:", "if one.name == table_name:"),
     Mutant("an unreachable server shows the password", "infrastructure/failures.py",
