@@ -101,7 +101,7 @@ def test_every_file_that_a_generated_readme_names_is_there(tea_shop: Path) -> No
     )
     package = tea_shop / "src/tea_shop"
 
-    assert len(named) == 13
+    assert len(named) == 14
     for name in named:
         assert (tea_shop / name).exists() or (package / name).exists(), name
 

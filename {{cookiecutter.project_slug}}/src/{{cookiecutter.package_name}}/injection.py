@@ -1,8 +1,8 @@
 """dependency-injector's `containers`, without the web frameworks it would import.
 
-They import `dependency_injector.wiring`, which imports FastAPI, Starlette and others
-wherever they are installed, for commands that serve no HTTP, too. Only who wires modules
-needs it: it is imported when `wire` or `unwire` is called.
+They import `dependency_injector.wiring`, which imports each framework for the web that is
+installed, for what serves nothing, too. Only who wires modules needs it: it is imported
+when `wire` or `unwire` is called.
 """
 
 import sys

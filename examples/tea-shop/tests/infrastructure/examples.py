@@ -12,12 +12,14 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Dialect,
     ForeignKey,
     MetaData,
     String,
     Table,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
 
 from tea_shop.infrastructure.models.base import (
     Base,
@@ -117,11 +119,25 @@ class Genre(Example):
     )
 
 
+class Currency(TypeDecorator[str]):
+    """Small letters in the model, capitals in the database."""
+
+    impl = String(3)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value and value.upper()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return value and value.lower()
+
+
 class Account(Example):
     __tablename__ = "_accounts"
     __table_args__ = (CheckConstraint("balance >= 0", name="balance"),)
 
     balance: Mapped[int]
+    currency: Mapped[str] = mapped_column(Currency, default="eur")
 
 
 class Card(Example):

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from tea_shop.domain.errors import (
     AlreadyTaken,
@@ -16,6 +16,7 @@ from tea_shop.domain.errors import (
 from tea_shop.infrastructure.models.base import row_of
 from tea_shop.infrastructure.repositories.base import BaseRepository, joining
 from tea_shop.infrastructure.session import WITH_HIDDEN, DirectSession
+from tea_shop.infrastructure.statements import deleting
 
 from tests.infrastructure.examples import (
     Account,
@@ -437,6 +438,10 @@ async def test_a_row_of_a_parent_that_is_not_there_is_refused(
         with pytest.raises(StillReferenced, match="_books still refer to it"):
             await examples.execute(delete(Author).where(Author.id == one.id))
         await savepoint.rollback()
+    async with examples.begin_nested() as savepoint:
+        with pytest.raises(StillReferenced, match="_books still refer to it"):
+            await examples.write(deleting(Author).one, {"_id": one.id, "_version": 1})
+        await savepoint.rollback()
     with pytest.raises(AlreadyTaken, match="name is taken"):
         await AuthorRepository(examples).create(author)
 
@@ -510,3 +515,18 @@ async def test_what_is_linked_is_read_where_it_is_not_known(
     assert len(statements) == 2
     (book, *_) = await repository.get_many(0, 1)
     assert book.genres == []
+
+
+@pytest.mark.postgres
+async def test_a_type_of_ones_own_converts_one_value_and_many(
+    examples: DirectSession,
+) -> None:
+    repository = AccountRepository(examples)
+
+    await repository.create(Account(balance=1))
+    await repository.create(*[Account(balance=2, currency="chf") for _ in "12"])
+
+    kept = await repository.get_many(0, 9)
+    assert [one.currency for one in kept] == ["eur", "chf", "chf"]
+    stored = await examples.scalars(text("SELECT DISTINCT currency FROM _accounts"))
+    assert sorted(stored) == ["CHF", "EUR"]

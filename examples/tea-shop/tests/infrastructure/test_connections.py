@@ -215,8 +215,10 @@ async def test_a_statement_that_is_given_up_does_not_go_on(
         create_session_factory(engine)() as session,
         container.engine().connect() as other,
     ):
+        pooled = await session.open()
         with pytest.raises(TimedOut, match="did not answer"):
             await session.fetch(slow, {})
+        assert not pooled.is_valid
         running = (
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
             " AND datname = current_database() AND query LIKE 'SELECT pg_sleep%'"
