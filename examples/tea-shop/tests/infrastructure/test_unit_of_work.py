@@ -11,7 +11,7 @@ from tea_shop.domain.errors import ConcurrentUpdate
 from tea_shop.domain.identities import TeaId
 from tea_shop.infrastructure.models.tea import TeaModel
 
-from tests.builders.tea import a_tea, add_tea, change
+from tests.builders.tea import add_tea, change, new_tea
 
 pytestmark = pytest.mark.postgres
 
@@ -43,7 +43,7 @@ async def test_a_thousand_take_no_more_round_trips_than_one(
     container: Container, round_trips: list[str]
 ) -> None:
     async with container.unit_of_work() as uow:
-        await uow.teas.add_all([a_tea() for _ in range(1000)])
+        await uow.teas.add_all([await new_tea(uow) for _ in range(1000)])
         await uow.commit()
     assert len(round_trips) == 3
     round_trips.clear()
