@@ -53,9 +53,10 @@ CLASSES = {
     *("AbstractAsyncContextManager", "AlreadyTaken", "Annotated", "Any"),
     *("AsyncEngine", "AsyncGenerator", "AsyncSession", "Base", "BaseCommand"),
     *("BaseRepository", "BaseResult", "ColumnElement", "CommitUnknown"),
-    *("ConcurrentUpdate", "Container", "EmailField", "EmailType", "EntityModel"),
-    *("ExitStack", "InMemoryDatabase", "InMemoryTransaction", "InMemoryUnitOfWork"),
-    *("InvalidSettings", "InvalidValue", "Iterator", "Misused", "NewType", "NoServer"),
+    *("ConcurrentUpdate", "Container", "DirectSession", "EmailField", "EmailType"),
+    *("EntityModel", "ExitStack", "InMemoryDatabase", "InMemoryTransaction"),
+    *("InMemoryUnitOfWork", "InvalidSettings", "InvalidValue", "Iterator", "Misused"),
+    *("NewType", "NoServer"),
     *("NotFound", "PageQuery", "Paged", "PagedResult", "Protocol", "ReadOnly"),
     *("RolledBack", "SecretStr", "Self", "Sequence", "Settings", "SliceQuery"),
     *("Sliced", "SlicedResult", "SoftDeleteMixin", "SqlAlchemyUnitOfWork"),
@@ -78,8 +79,8 @@ VARIABLES = {
     *("apply_changes", "before", "cls", "command", "count", "deepcopy", "dt"),
     *("expect_version", "first", "identity", "l"),
     *("model", "name", "number", "other", "page", "part", "place", "position"),
-    *("pydantic", "pytest", "query", "rest", "retried", "row", "sa", "second", "self"),
-    *("service", "to_model", "uow", "version"),
+    *("pydantic", "pytest", "query", "rest", "retried", "row", "row_of", "sa"),
+    *("second", "self", "service", "to_model", "uow", "version"),
 }
 CONFUSING = {"I", "O"}  # as class or constant, for linters
 # PostgreSQL's words that SQLAlchemy does not quote.

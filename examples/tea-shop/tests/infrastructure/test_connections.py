@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tea_shop.application.errors import CommitUnknown, RolledBack, TimedOut, Unavailable
 from tea_shop.container import Container, open_container
+from tea_shop.infrastructure import statements
 from tea_shop.infrastructure.database import (
     connect,
     create_engine,
     create_session_factory,
 )
 from tea_shop.infrastructure.models.tea import TeaModel
-from tea_shop.infrastructure.statements import Statement
 from tea_shop.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
 from tea_shop.settings import Settings
 
@@ -143,7 +143,7 @@ async def test_the_limits_of_time_are_in_force(
 async def test_behind_pgbouncer_each_transaction_has_limits(
     container: Container,
 ) -> None:
-    limit = Statement(select(func.current_setting("statement_timeout")))
+    limit = statements.Statement(select(func.current_setting("statement_timeout")))
     settings = {"database_pgbouncer": True, "database_statement_timeout": 6}
     async with engine_of(container, **settings) as engine:
         for _ in range(2):
@@ -209,7 +209,7 @@ async def test_what_does_not_answer_is_given_up(container: Container) -> None:
 async def test_a_statement_that_is_given_up_does_not_go_on(
     container: Container,
 ) -> None:
-    slow = Statement(select(func.pg_sleep(3)))
+    slow = statements.Statement(select(func.pg_sleep(3)))
     async with (
         engine_of(container, database_command_timeout=0.3) as engine,
         create_session_factory(engine)() as session,
@@ -313,7 +313,7 @@ async def test_a_connection_that_died_at_work_costs_the_work(
 async def test_a_connection_that_died_around_a_transaction_is_given_up(
     container: Container, is_begun: bool
 ) -> None:
-    process = Statement(select(func.pg_backend_pid()))
+    process = statements.Statement(select(func.pg_backend_pid()))
     async with engine_of(container, database_pool_size=1) as engine:
         async with create_session_factory(engine)() as session:
             ((first,),) = await (session.write if is_begun else session.fetch)(
