@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import aliased, joinedload, selectinload, subqueryload
+from sqlalchemy.orm.exc import StaleDataError
 
 from tea_shop.application.errors import Misused, RolledBack
 from tea_shop.container import Container
@@ -254,3 +255,22 @@ async def test_a_commit_that_is_a_rollback_is_told(numbers: DirectSession) -> No
 
     with pytest.raises(RolledBack):
         await numbers.commit()
+
+
+async def test_a_model_of_the_session_is_written_where_it_did_not_move_on(
+    examples: DirectSession,
+) -> None:
+    author = Author(name="Anne")
+    examples.add(author)
+    await examples.flush()
+    assert author.created_at == author.updated_at  # which the database made
+    author.name, author.version = "Anna", 2
+    await examples.flush()
+    assert author.created_at == author.updated_at
+
+    moved_on = update(Author).values(version=3)
+    unseen = {"synchronize_session": False}
+    await examples.execute(moved_on, execution_options=unseen)
+    author.name = "Ann"
+    with pytest.raises(StaleDataError):
+        await examples.flush()
