@@ -274,3 +274,9 @@ async def test_a_model_of_the_session_is_written_where_it_did_not_move_on(
     author.name = "Ann"
     with pytest.raises(StaleDataError):
         await examples.flush()
+
+
+async def test_a_read_writes_nothing(examples: DirectSession) -> None:
+    examples.add(Author(name="Anne"))
+
+    assert (await examples.scalars(select(Author.name))).all() == []
