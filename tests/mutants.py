@@ -590,8 +590,6 @@ FAILURES = [
            "_mark(connection, has_failed=False)", "pass"),
     Mutant("a mark outlives its transaction", "infrastructure/failures.py",
            "    _forget(record.info)\n", ""),
-    Mutant("a refused commit leaves its transaction open", "infrastructure/failures.py",
-           "connection.connection.rollback()", "pass"),
     Mutant("a broken connection is kept", "infrastructure/failures.py",
            "context.is_disconnect = True", "pass"),
     Mutant("a broken connection empties the pool", "infrastructure/failures.py",

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import URL, func, select, text
+from sqlalchemy import URL, Integer, cast, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tea_shop.application.errors import CommitUnknown, RolledBack, TimedOut, Unavailable
 from tea_shop.container import Container, open_container
+from tea_shop.domain.errors import InvalidValue
 from tea_shop.infrastructure import statements
 from tea_shop.infrastructure.database import (
     connect,
@@ -329,6 +330,29 @@ async def test_a_connection_that_died_around_a_transaction_is_given_up(
             ((again,),) = await session.fetch(process, {})
             await session.commit()
     assert again != first
+
+
+@pytest.mark.postgres
+async def test_a_failed_read_is_not_held_against_who_comes_next(
+    container: Container,
+) -> None:
+    wrong = statements.Statement(select(cast(literal("x"), Integer)))
+    async with engine_of(container, database_pool_size=1) as engine:
+        for _ in "12":
+            async with create_session_factory(engine)() as session:
+                with pytest.raises(InvalidValue):
+                    await session.fetch(wrong, {})
+
+
+@pytest.mark.postgres
+async def test_a_connection_commits_nothing_after_an_error_nobody_heeded(
+    container: Container,
+) -> None:
+    async with container.engine().connect() as connection:
+        with pytest.raises(InvalidValue):
+            await connection.execute(select(cast(literal("x"), Integer)))
+        with pytest.raises(RolledBack):
+            await connection.commit()
 
 
 @pytest.mark.postgres
