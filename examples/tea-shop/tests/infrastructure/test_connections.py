@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import URL, Integer, cast, func, literal, select, text
+from sqlalchemy import URL, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tea_shop.application.errors import CommitUnknown, RolledBack, TimedOut, Unavailable
@@ -27,6 +27,7 @@ from tests.builders.tea import add_tea
 
 PASSWORD = "open-sesame"
 PROCESS = text("SELECT pg_backend_pid()")
+WRONG = text("SELECT CAST('x' AS integer)")
 TABLE = TeaModel.__tablename__
 SLOW_COMMIT = (
     "CREATE FUNCTION _wait() RETURNS trigger LANGUAGE plpgsql"
@@ -336,7 +337,7 @@ async def test_a_connection_that_died_around_a_transaction_is_given_up(
 async def test_a_failed_read_is_not_held_against_who_comes_next(
     container: Container,
 ) -> None:
-    wrong = statements.Statement(select(cast(literal("x"), Integer)))
+    wrong = statements.Statement(WRONG)
     async with engine_of(container, database_pool_size=1) as engine:
         for _ in "12":
             async with create_session_factory(engine)() as session:
@@ -350,7 +351,7 @@ async def test_a_connection_commits_nothing_after_an_error_nobody_heeded(
 ) -> None:
     async with container.engine().connect() as connection:
         with pytest.raises(InvalidValue):
-            await connection.execute(select(cast(literal("x"), Integer)))
+            await connection.execute(WRONG)
         with pytest.raises(RolledBack):
             await connection.commit()
 
