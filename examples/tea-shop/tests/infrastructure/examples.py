@@ -4,6 +4,7 @@ Their names end differently from those of the service, and their tables are in n
 migration: they have a schema of their own, and their rows are never committed.
 """
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    func,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -90,9 +92,15 @@ book_genres = Table(
 
 
 class Author(SoftDeleteMixin, Example):
+    """A row that is read with the times when it was written."""
+
     __tablename__ = "_authors"
 
     name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), onupdate=func.now()
+    )
     books: Mapped[list["Book"]] = relationship(back_populates="author", lazy="raise")
 
 

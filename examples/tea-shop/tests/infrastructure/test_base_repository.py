@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.orm import undefer
 
 from tea_shop.domain.errors import (
     AlreadyTaken,
@@ -130,6 +132,27 @@ async def test_what_the_database_sets_can_be_read_after_each_write(
     await repository.delete(model)
     assert model.deleted_at is not None
     assert made <= model.deleted_at <= datetime.now(UTC)
+
+
+@pytest.mark.postgres
+async def test_when_a_row_was_written_is_read_on_request(
+    examples: DirectSession, statements: list[str]
+) -> None:
+    repository, model = GenreRepository(examples), Genre(name="Novels")
+    await repository.create(model)
+    await repository.update(model)
+
+    row = await repository.get_by_id(model.id)
+    found = await repository.find_one(undefer(Genre.updated_at), id=model.id)
+
+    for statement in statements[-4:-1]:
+        _, _, read = statement.rpartition("RETURNING")
+        assert "_at" not in read
+    assert found is not None
+    assert isinstance(found.updated_at, datetime)
+    for one in (row, found):
+        with pytest.raises((AttributeError, InvalidRequestError), match="created_at"):
+            getattr(one, "created_at")  # noqa: B009
 
 
 @pytest.mark.postgres
@@ -505,6 +528,7 @@ async def test_what_is_linked_is_read_where_it_is_not_known(
     repository = BookRepository(examples)
     (book, *_) = await repository.get_many(0, 1)
     (genre,) = await GenreRepository(examples).get_many(0, 1)
+    await repository.update(row_of(Book, id=book.id, version=1, title="Alpha"))
     statements.clear()
 
     await repository.link(Book.genres, {book.id: {genre.id}})

@@ -129,9 +129,9 @@ async def test_a_decimal_is_read_with_all_its_digits(examples: DirectSession) ->
     number = literal_column(exact, Numeric)
     statement = Statement(select(number), returned={"number": Column(Numeric)})
 
-    (row,) = statement.read(await examples.fetch(statement, {}))
+    (row,) = await examples.fetch(statement, {})
 
-    assert row["number"] == Decimal(exact)
+    assert row.number == Decimal(exact)
 
 
 async def test_no_statement_changes_hidden_rows(
@@ -226,7 +226,7 @@ async def test_whatever_began_a_transaction_it_ends_when_it_is_told_to(
 
 
 async def test_after_a_rollback_nothing_is_known(numbers: DirectSession) -> None:
-    numbers.known[Author, 1] = Author(name="Anne")
+    numbers.known[Author][1] = Author(name="Anne")
 
     await numbers.rollback()
 

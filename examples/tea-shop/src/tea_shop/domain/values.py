@@ -4,9 +4,13 @@ Each raises `InvalidValue`, and passes over None: whether a field may be absent,
 type says.
 """
 
+import re
 from decimal import Decimal
 
 from tea_shop.domain.errors import InvalidValue
+
+UNKEPT = re.compile(r"[\0\ud800-\udfff]")
+"""The characters that PostgreSQL does not keep: NUL and lone surrogates."""
 
 
 def check_integer(field: str, value: int | None, *, bits: int) -> None:
@@ -24,8 +28,9 @@ def check_decimal(
     if not value.is_finite():
         raise InvalidValue(f"{field} must be a finite number")
     _, figures, exponent = value.as_tuple()
-    zeros = next(n for n, figure in enumerate(reversed(figures)) if figure)
-    if -int(exponent) - zeros > places or value.adjusted() >= digits - places:
+    surplus = -int(exponent) - places
+    is_exact = surplus <= 0 or not any(figures[-surplus:])
+    if not is_exact or value.adjusted() >= digits - places:
         rule = f"at most {digits} digits, {places} of them decimals"
         raise InvalidValue(f"{field} must have {rule}")
 
@@ -42,6 +47,6 @@ def check_line(field: str, value: str | None, *, longest: int) -> None:
 
 
 def check_text(field: str, value: str | None) -> None:
-    """Refuse the characters that PostgreSQL does not keep."""
-    if any(mark == "\0" or "\ud800" <= mark <= "\udfff" for mark in value or ""):
+    """Refuse what PostgreSQL does not keep."""
+    if value and UNKEPT.search(value):
         raise InvalidValue(f"{field} must be text, without NUL or a lone surrogate")

@@ -130,8 +130,8 @@ def failure(
         attempt = Attempt(attempt.broke, statement.is_delete, written)
     translated = _translated(error, attempt)
     pooled.info["failed"] = True
-    is_over = isinstance(error, OSError) or isinstance(translated, Unavailable)
-    if is_over and pooled.is_valid:
+    is_gone = isinstance(error, OSError) or isinstance(translated, Unavailable)
+    if is_gone and pooled.is_valid:
         pooled.invalidate()
     return translated
 
@@ -144,6 +144,11 @@ def commit(pooled: PoolProxiedConnection) -> None:
         answer = _run(pooled, "COMMIT")
     except DRIVER_ERRORS as error:
         raise failure(error, pooled) from None
+    is_over(pooled, answer)
+
+
+def is_over(pooled: PoolProxiedConnection, answer: str) -> None:
+    """Note that a transaction has ended; raise `RolledBack` where it is not kept."""
     del pooled.info["begun"]
     if answer != "COMMIT":
         raise RolledBack("an error before this one ended the transaction")

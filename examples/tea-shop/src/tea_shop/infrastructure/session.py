@@ -1,6 +1,7 @@
 """Sessions that no two tasks share, and that see no hidden row."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -13,8 +14,8 @@ from tea_shop.application.errors import Misused, RolledBack
 from tea_shop.infrastructure.failures import (
     DRIVER_ERRORS,
     LIMITS,
-    commit,
     failure,
+    is_over,
     reaching,
     refuse_failed,
     roll_back,
@@ -40,7 +41,7 @@ class OneTaskSession(Session):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.known: dict[tuple[type, int], Any] = {}
+        self.known: defaultdict[type, dict[int, Any]] = defaultdict(dict)
 
     @property
     def may_be_begun(self) -> bool:
@@ -87,7 +88,7 @@ class DirectSession(AsyncSession):
     sync_session_class = OneTaskSession
 
     @property
-    def known(self) -> dict[tuple[type, int], Any]:
+    def known(self) -> defaultdict[type, dict[int, Any]]:
         """What repositories have read and written, by class and identity."""
         return self._inner.known
 
@@ -148,7 +149,8 @@ class DirectSession(AsyncSession):
             await super().commit()
         elif pooled := self._inner.pooled:
             refuse_failed(pooled)
-            await self.run_sync(lambda _: commit(pooled))
+            if "begun" in pooled.info:
+                is_over(pooled, await self._send(pooled, "COMMIT"))
 
     async def rollback(self) -> None:
         """Undo what was not committed; what comes next begins anew."""
@@ -170,10 +172,15 @@ class DirectSession(AsyncSession):
             return
         session = self._inner
         pooled.info["begun"] = True
+        await self._send(pooled, f"{session.begin_with}; {session.limits}")
+
+    async def _send(self, pooled: PoolProxiedConnection, words: str) -> str:
+        driver: Any = pooled.driver_connection
         try:
-            await driver.execute(f"{session.begin_with}; {session.limits}")
+            answer: str = await driver.execute(words)
         except DRIVER_ERRORS as error:
             raise await self._failure(error, pooled) from None
+        return answer
 
     async def _run(
         self,
@@ -186,9 +193,13 @@ class DirectSession(AsyncSession):
         try:
             given = [statement.bind(values) for values in rows]
             if len(given) == 1:
-                records: Sequence[Any] = await driver.fetch(statement.sql, *given[0])
+                records: Sequence[Any] = await driver.fetch(
+                    statement.sql, *given[0], record_class=statement.row_class
+                )
             else:
-                records = await driver.fetchmany(statement.sql, given)
+                records = await driver.fetchmany(
+                    statement.sql, given, record_class=statement.row_class
+                )
         except DRIVER_ERRORS as error:
             raise await self._failure(error, pooled, statement, *rows) from None
         return records

@@ -6,8 +6,10 @@ force: the columns, what converts their values, and which rows are hidden.
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
+import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -84,13 +86,8 @@ class Statement:
         self._constants = {
             name: value for name, value in constants.items() if value is not None
         }
-        self._keys = tuple(returned or ())
-        converters = {
-            key: _from_driver(one.type) for key, one in (returned or {}).items()
-        }
-        self._converted = [
-            (key, convert) for key, convert in converters.items() if convert
-        ]
+        self.returned = tuple(returned or ())
+        self.row_class = _row_class(returned or {})
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values into the order and the types in which the driver sends them."""
@@ -101,13 +98,9 @@ class Statement:
             for name, convert in self._bound
         ]
 
-    def read(self, records: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:
-        """Name the values of each row as the attributes of its model."""
-        rows = [dict(zip(self._keys, record, strict=True)) for record in records]
-        for key, convert in self._converted:
-            for row in rows:
-                row[key] = convert(row[key])
-        return rows
+    def named(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
+        """Return what the rows have as the attributes of their model."""
+        return [{key: getattr(row, key) for key in self.returned} for row in rows]
 
 
 class Writing(NamedTuple):
@@ -126,6 +119,14 @@ def columns_of(model_class: type[Base]) -> Columns:
     attributes = inspect(model_class).column_attrs
     columns = {one.key: one.columns[0] for one in attributes}
     return {key: one for key, one in columns.items() if isinstance(one, Column)}
+
+
+@cache
+def read_of(model_class: type[Base]) -> Columns:
+    """Return the columns that are read with a row, for some are deferred."""
+    attributes = inspect(model_class).column_attrs
+    columns = columns_of(model_class).items()
+    return {key: one for key, one in columns if not attributes[key].deferred}
 
 
 @cache
@@ -196,7 +197,7 @@ def locking(model_class: type[EntityModel], *, shared: bool) -> Statement:
 def inserting(model_class: type[Base]) -> Writing:
     """Insert rows, and return what the database makes: of many, the keys alone."""
     columns, written = columns_of(model_class), written_of(model_class)
-    made = {key: one for key, one in columns.items() if key not in written}
+    made = {key: one for key, one in read_of(model_class).items() if key not in written}
     keys = {key: one for key, one in made.items() if one.primary_key}
     rows = insert(_table(columns))
     row = rows.values({one: _value(key, one) for key, one in written.items()})
@@ -214,7 +215,8 @@ def updating(model_class: type[EntityModel], names: Names) -> Writing:
     """Write these into the rows with `_id` and `_version`, and move the versions on."""
     columns = columns_of(model_class)
     written = {**_keys_of(columns), **{key: columns[key] for key in names}}
-    made = {key: one for key, one in columns.items() if one.onupdate is not None}
+    read = read_of(model_class).items()
+    made = {key: one for key, one in read if one.onupdate is not None}
     returned = {"id": columns["id"], "version": columns["version"], **made}
 
     def moving_on(given: Any) -> ClauseElement:
@@ -254,7 +256,7 @@ def owned(relation: Relation) -> Statement:
     model_class: type[Base] = relation.mapper.class_
     owner = owner_of(relation)
     rows = select(model_class).where(_is_one(owner)).order_by(*relation.order_by or ())
-    columns = columns_of(model_class)
+    columns = read_of(model_class)
     return Statement(
         rows.with_only_columns(owner, *columns.values()),
         returned={"_owner": owner, **columns},
@@ -332,7 +334,7 @@ def _rows(model_class: type[Base], names: Names = ()) -> Select[Any]:
 
 
 def _reading(model_class: type[Base], rows: Select[Any]) -> Statement:
-    columns = columns_of(model_class)
+    columns = read_of(model_class)
     # By its attributes SQLAlchemy knows the model, and so which rows are hidden.
     attributes = [getattr(model_class, key) for key in columns]
     return Statement(rows.with_only_columns(*attributes), returned=columns)
@@ -398,6 +400,25 @@ def _is_made(column: Column[Any]) -> bool:
     by_clause = column.default is not None and column.default.is_clause_element
     is_key = column is column.table.autoincrement_column
     return is_key or by_clause or column.server_default is not None
+
+
+def _row_class(columns: Columns) -> type:
+    """Make a class of the driver's rows that are read as models are.
+
+    Each value is converted when it is asked for. To copy it first, into a dictionary or
+    a model, takes longer than the driver needs for the row.
+    """
+    attributes: dict[str, Any] = {}
+    for place, (key, column) in enumerate(columns.items()):
+        convert = _from_driver(column.type)
+        attributes[key] = property(
+            _converted(place, convert) if convert else itemgetter(place)
+        )
+    return type("Row", (asyncpg.Record,), attributes)
+
+
+def _converted(place: int, convert: Convert) -> Convert:
+    return lambda row: convert(row[place])
 
 
 def _to_driver(kind: TypeEngine[Any]) -> Convert | None:

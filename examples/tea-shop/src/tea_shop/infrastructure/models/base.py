@@ -63,13 +63,21 @@ class VersionMixin:
 
 
 class TimestampMixin:
-    """When a row was written, by the database's clock: for people, not for rules."""
+    """When a row was written, by the database's clock: for people, not for rules.
+
+    No entity has it, so rows are read without it: only where `undefer` asks for it, or
+    with every row of a model that defines it anew and does not defer it.
+    """
 
     created_at: Mapped[datetime] = mapped_column(
-        server_default=func.now(), sort_order=1
+        server_default=func.now(), sort_order=1, deferred=True, deferred_raiseload=True
     )
     updated_at: Mapped[datetime] = mapped_column(
-        server_default=func.now(), onupdate=func.now(), sort_order=1
+        server_default=func.now(),
+        onupdate=func.now(),
+        sort_order=1,
+        deferred=True,
+        deferred_raiseload=True,
     )
 
     @declared_attr.directive

@@ -1,6 +1,6 @@
 """What the repositories share."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
@@ -43,9 +43,10 @@ class BaseRepository(Generic[ModelType]):
     these methods, and maps: no model leaves it. Its `parts` are the relationships
     whose rows belong to the aggregate.
 
-    Models are plain rows here, as `row_of` makes them: statements that are compiled once
-    read and write them. Only reads with conditions or options of SQLAlchemy go through
-    the session and return what it tracks.
+    Models are rows here that no session tracks: the driver's own, with the attributes of
+    the model, where they are read, and those of `row_of` where they are written. Only
+    reads with conditions or options of SQLAlchemy go through the session and return what
+    it tracks.
     """
 
     model_class: type[ModelType]
@@ -118,12 +119,13 @@ class BaseRepository(Generic[ModelType]):
 
         Raise `ConcurrentUpdate` where one has moved on, is gone or is named twice.
         """
-        unread = [one.id for one in entities if self._known(one.id) is None]
+        known = self._known
+        unread = [one.id for one in entities if one.id not in known]
         if unread:
             await self._read(statements.among(self.model_class), {"_keys": unread})
         models: dict[int, ModelType] = {}
         for one in entities:
-            model = self._known(one.id)
+            model = known.get(one.id)
             if model is None or model.version != one.version or one.id in models:
                 raise self._moved_on(one.id)
             models[one.id] = model
@@ -184,10 +186,10 @@ class BaseRepository(Generic[ModelType]):
         made = await self._write(statements.inserting(self.model_class), rows)
         # Identities are counted in the order in which the rows are given.
         made.sort(key=lambda row: int(row["id"]))
-        linked = [one.key for one in self._relations() if one.secondary is not None]
+        links = self._links()
         for model, row, new in zip(models, rows, made, strict=True):
-            values_of(model).update(row | new | {key: [] for key in linked})
-            self._keep(model)
+            values_of(model).update(row | new | {key: [] for key in links})
+        self._keep(models)
         for relation in self._owned():
             await self._insert_parts(relation, models)
 
@@ -204,10 +206,11 @@ class BaseRepository(Generic[ModelType]):
         await self._update(names, models)
         for relation in self._owned():
             await self._replace_parts(relation, models)
-        for model in models:
-            if before := self._known(model.id):  # with what it is linked to
-                values_of(model).update(values_of(before) | values_of(model))
-            self._keep(model)
+        for key in self._links():
+            for model in models:
+                if before := self._known.get(model.id):
+                    values_of(model).setdefault(key, values_of(before).get(key))
+        self._keep(models)
 
     async def delete(self, *models: ModelType) -> None:
         """Delete the models, or hide them where they have the `SoftDeleteMixin`.
@@ -228,14 +231,16 @@ class BaseRepository(Generic[ModelType]):
             deleted = await self._write(statements.deleting(self.model_class), rows)
             await self._refuse_unwritten(models, {row["id"] for row in deleted})
         for model in models:
-            self._session.known.pop((self.model_class, model.id), None)
+            self._known.pop(model.id, None)
 
     async def link(
         self, attribute: InstrumentedAttribute[Any], wanted: Mapping[int, Set[int]]
     ) -> None:
         """Link each model, by its identity, with these others and with no more."""
         relation = inspect(self.model_class).relationships[attribute.key]
-        known = {key: values_of(self._known(key)).get(relation.key) for key in wanted}
+        known = {
+            key: values_of(self._known.get(key)).get(relation.key) for key in wanted
+        }
         if unread := [key for key, others in known.items() if others is None]:
             known |= await self._read_parts(relation, unread)
         before = {
@@ -252,19 +257,17 @@ class BaseRepository(Generic[ModelType]):
                 await self._session.write(statement, arrays)
         for key, linked in wanted.items():
             models = [row_of(relation.mapper.class_, id=one) for one in linked]
-            values_of(self._known(key))[relation.key] = models
+            values_of(self._known.get(key))[relation.key] = models
 
     async def _read(
         self, statement: Statement, values: Mapping[str, Any]
     ) -> list[ModelType]:
-        rows = statement.read(await self._session.fetch(statement, values))
-        models = [row_of(self.model_class, **row) for row in rows]
+        models = list(await self._session.fetch(statement, values))
         for relation in self._relations() if models else ():
             parts = await self._read_parts(relation, [model.id for model in models])
             for model in models:
-                values_of(model)[relation.key] = parts[model.id]
-        for model in models:
-            self._keep(model)
+                setattr(model, relation.key, parts[model.id])
+        self._keep(models)
         return models
 
     async def _read_parts(
@@ -272,12 +275,9 @@ class BaseRepository(Generic[ModelType]):
     ) -> dict[int, list[Any]]:
         linked = relation.secondary is not None
         statement = (statements.linked if linked else statements.owned)(relation)
-        records = await self._session.fetch(statement, {"_keys": owners})
-        part_class: type[Base] = relation.mapper.class_
         parts: dict[int, list[Any]] = {owner: [] for owner in owners}
-        for row in statement.read(records):
-            owner = row.pop("_owner")
-            parts[owner].append(row_of(part_class, **row))
+        for row in await self._session.fetch(statement, {"_keys": owners}):
+            parts[row._owner].append(row)
         return parts
 
     def _select(self) -> Select[ModelType]:
@@ -288,12 +288,13 @@ class BaseRepository(Generic[ModelType]):
         again = rows.execution_options(populate_existing=True)
         return list(await self._session.scalars(again))
 
-    def _known(self, key: int) -> ModelType | None:
-        """Return what was last read or written with this identity, if it was."""
-        return self._session.known.get((self.model_class, key))
+    @property
+    def _known(self) -> dict[int, ModelType]:
+        """What was last read or written, by its identity."""
+        return self._session.known[self.model_class]
 
-    def _keep(self, model: ModelType) -> None:
-        self._session.known[self.model_class, model.id] = model
+    def _keep(self, models: Iterable[ModelType]) -> None:
+        self._known.update({model.id: model for model in models})
 
     def _moved_on(self, key: int) -> ConcurrentUpdate:
         return ConcurrentUpdate(f"{self.model_class.__tablename__} {key} moved on")
@@ -301,9 +302,9 @@ class BaseRepository(Generic[ModelType]):
     async def _write(self, writing: Writing, rows: Sequence[Row]) -> list[Row]:
         if len(rows) == 1 or writing.many is None:
             records = await self._session.write(writing.one, *rows)
-            return writing.one.read(records)
+            return writing.one.named(records)
         arrays = {key: [row[key] for row in rows] for key in writing.many.written}
-        return writing.many.read(await self._session.write(writing.many, arrays))
+        return writing.many.named(await self._session.write(writing.many, arrays))
 
     async def _update(
         self, names: tuple[str, ...], models: Sequence[ModelType]
@@ -332,6 +333,9 @@ class BaseRepository(Generic[ModelType]):
     def _owned(self) -> list[Relation]:
         return [one for one in self._relations() if one.secondary is None]
 
+    def _links(self) -> list[str]:
+        return [one.key for one in self._relations() if one.secondary is not None]
+
     async def _replace_parts(
         self, relation: Relation, models: Sequence[ModelType]
     ) -> None:
@@ -346,10 +350,10 @@ class BaseRepository(Generic[ModelType]):
 
         def parts_of(model: ModelType | None) -> list[list[object]]:
             parts = values_of(model).get(relation.key, ())
-            return [[values_of(part).get(name) for name in names] for part in parts]
+            return [[getattr(part, name, None) for name in names] for part in parts]
 
         def has_others(model: ModelType) -> bool:
-            before = self._known(model.id)
+            before = self._known.get(model.id)
             if before is None or before is model:  # it does not tell what was read
                 return True
             return parts_of(model) != parts_of(before)

@@ -8,6 +8,7 @@ from tea_shop.domain.identities import OrderId
 from tea_shop.domain.order import Order, OrderNotFound, OrderRepository
 from tea_shop.domain.paging import Paged, Sliced
 from tea_shop.infrastructure.mappers.order import PARTS, to_entity, to_model
+from tea_shop.infrastructure.models.base import row_of
 from tea_shop.infrastructure.models.order import OrderModel
 from tea_shop.infrastructure.models.tea import TeaModel
 from tea_shop.infrastructure.repositories.base import BaseRepository
@@ -63,7 +64,7 @@ class SqlAlchemyOrderRepository(BaseRepository[OrderModel], OrderRepository):
             one.version = model.version
 
     async def remove(self, order: Order) -> None:
-        (model,) = await self.get_versions([order])
+        model = row_of(OrderModel, id=order.id, version=order.version)
         await self.delete(model)
 
     async def _page(

@@ -8,6 +8,7 @@ from tea_shop.domain.identities import TeaId
 from tea_shop.domain.paging import Paged, Sliced
 from tea_shop.domain.tea import Tea, TeaNotFound, TeaRepository
 from tea_shop.infrastructure.mappers.tea import to_entity, to_model
+from tea_shop.infrastructure.models.base import row_of
 from tea_shop.infrastructure.models.order import OrderModel
 from tea_shop.infrastructure.models.tea import TeaModel
 from tea_shop.infrastructure.repositories.base import BaseRepository
@@ -57,7 +58,7 @@ class SqlAlchemyTeaRepository(BaseRepository[TeaModel], TeaRepository):
             one.version = model.version
 
     async def remove(self, tea: Tea) -> None:
-        (model,) = await self.get_versions([tea])
+        model = row_of(TeaModel, id=tea.id, version=tea.version)
         await self.lock(model)
         await self.refuse_referenced(OrderModel, OrderModel.lines.any(tea_id=model.id))
         await self.delete(model)
