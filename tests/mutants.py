@@ -307,7 +307,7 @@ REPOSITORIES = [
     Mutant("what is linked now is not held", "infrastructure/repositories/base.py",
            "values_of(self._known.get(key))[relation.key] = models", "pass"),
     Mutant("a save forgets the links", "infrastructure/repositories/base.py",
-           "values_of(model).setdefault(key, values_of(before).get(key))", "pass"),
+           "linked | values_of(model)", "values_of(model)"),
     Mutant("links of others end too", "infrastructure/statements.py",
            'are_linked = (owner == given.c["_owner"], other == given.c["_other"])',
            'are_linked = (other == given.c["_other"],)'),
