@@ -408,6 +408,20 @@ async def test_a_commit_without_an_answer_is_unknown(container: Container) -> No
 
 
 @pytest.mark.postgres
+async def test_a_session_tells_of_a_commit_without_an_answer(
+    container: Container,
+) -> None:
+    async with (
+        engine_of(container) as engine,
+        create_session_factory(engine)() as session,
+    ):
+        await terminate(container, int((await session.execute(PROCESS)).scalar_one()))
+
+        with pytest.raises(Unavailable, match="the connection to the database broke"):
+            await session.commit()
+
+
+@pytest.mark.postgres
 async def test_a_commit_that_takes_too_long_is_unknown(container: Container) -> None:
     async with connect(container.settings()) as connection:
         for step in SLOW_COMMIT:

@@ -252,15 +252,12 @@ def deleting(model_class: type[EntityModel]) -> Writing:
 
 @cache
 def owned(relation: Relation) -> Statement:
-    """Read the rows that belong to the owners with `_keys`, with `_owner` first."""
+    """Read the rows that belong to the owners with `_keys`, first whose they are."""
     model_class: type[Base] = relation.mapper.class_
     owner = owner_of(relation)
     rows = select(model_class).where(_is_one(owner)).order_by(*relation.order_by or ())
-    columns = read_of(model_class)
-    return Statement(
-        rows.with_only_columns(owner, *columns.values()),
-        returned={"_owner": owner, **columns},
-    )
+    columns = {owner.key: owner, **read_of(model_class)}
+    return Statement(rows.with_only_columns(*columns.values()), returned=columns)
 
 
 @cache
@@ -272,13 +269,13 @@ def disowning(relation: Relation) -> Statement:
 
 @cache
 def linked(relation: Relation) -> Statement:
-    """Read what the owners with `_keys` are linked to, as `_owner` and `id`."""
+    """Read what the owners with `_keys` are linked to, first the owner, then its `id`."""
     owner, other = link_of(relation)
     target = relation.mapper.class_
     rows = select(owner, target.id).join_from(owner.table, target, target.id == other)
     return Statement(
         rows.where(_is_one(owner)).order_by(owner, other),
-        returned={"_owner": owner, "id": other},
+        returned={owner.key: owner, "id": other},
     )
 
 

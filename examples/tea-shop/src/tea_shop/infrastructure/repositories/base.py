@@ -206,10 +206,11 @@ class BaseRepository(Generic[ModelType]):
         await self._update(names, models)
         for relation in self._owned():
             await self._replace_parts(relation, models)
-        for key in self._links():
-            for model in models:
-                if before := self._known.get(model.id):
-                    values_of(model).setdefault(key, values_of(before).get(key))
+        links = self._links()
+        for model in models if links else ():
+            before = values_of(self._known.get(model.id))
+            linked = {key: before[key] for key in links if key in before}
+            values_of(model).update(linked | values_of(model))
         self._keep(models)
 
     async def delete(self, *models: ModelType) -> None:
@@ -277,7 +278,7 @@ class BaseRepository(Generic[ModelType]):
         statement = (statements.linked if linked else statements.owned)(relation)
         parts: dict[int, list[Any]] = {owner: [] for owner in owners}
         for row in await self._session.fetch(statement, {"_keys": owners}):
-            parts[row._owner].append(row)
+            parts[row[0]].append(row)
         return parts
 
     def _select(self) -> Select[ModelType]:
