@@ -793,8 +793,8 @@ def planted(service: Path, mutant: Mutant) -> tuple[str, int]:
     return bug, text.count("\n", 0, start) + 1
 
 
-def likely_first(service: Path, file: Path) -> list[str]:
-    """Name the modules of tests, what bears on the file before the others."""
+def likely_first(service: Path, file: Path) -> list[list[str]]:
+    """Name the modules of tests: those that bear on the file, and then the others."""
 
     def is_unlikely(test: Path) -> tuple[bool, bool, int, str]:
         is_strange = all(name not in test.stem for name in (*file.parts, file.stem))
@@ -802,7 +802,12 @@ def likely_first(service: Path, file: Path) -> list[str]:
         return is_strange, is_far, len(test.parts), str(test)
 
     tests = [test.relative_to(service) for test in service.rglob("tests/**/test_*.py")]
-    return [str(test) for test in sorted(tests, key=is_unlikely)]
+    likely: list[str] = []
+    others: list[str] = []
+    for test in sorted(tests, key=is_unlikely):
+        is_strange, is_far, *_ = is_unlikely(test)
+        (others if is_strange and is_far else likely).append(str(test))
+    return [likely, others]
 
 
 async def outcome(service: Path, server: str, *tests: str) -> Outcome:
@@ -846,8 +851,13 @@ async def plant(
             shutil.copytree(service, copy)
             bug, _ = planted(service, mutant)
             (copy / PACKAGE / mutant.file).write_text(bug)
-            tests = likely_first(copy, Path(mutant.file))
-            return await outcome(copy, server, *tests)
+            seconds = 0.0
+            for tests in likely_first(copy, Path(mutant.file)):
+                failure, more = await outcome(copy, server, *tests)
+                seconds += more
+                if failure:
+                    break
+            return Outcome(failure, seconds)
 
 
 async def plant_all(mutants: Sequence[Mutant], service: Path, server: str) -> int:

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from tests.conftest import (
+    BASEDPYRIGHT,
     CHECKS,
     TEMPLATE,
     Run,
@@ -500,7 +501,7 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     "command",
-    [*CHECKS, "python -m dev.demo"],
+    [*CHECKS, BASEDPYRIGHT, "python -m dev.demo"],
     ids=lambda command: command.split()[0],
 )
 def test_nasty_names_pass_every_check(nasty: Path, command: str) -> None:

@@ -11,6 +11,7 @@ import pydantic
 import pytest
 
 from tests.conftest import (
+    BASEDPYRIGHT,
     CHECKS,
     EXAMPLE,
     TEMPLATE,
@@ -103,6 +104,11 @@ def service(
 @pytest.mark.parametrize("command", CHECKS, ids=lambda command: command.split()[0])
 def test_it_passes_its_own_checks_as_generated(service: Path, command: str) -> None:
     passes(service, command)
+
+
+@pytest.mark.parametrize("name", ["types", "relations"])
+def test_it_passes_the_checks_of_an_editor(tmp_path: Path, name: str) -> None:
+    passes(bake(tmp_path, **SERVICES[name], api="fastapi"), BASEDPYRIGHT)
 
 
 def test_its_suite_passes_and_covers_every_branch(service: Path, server: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 LIMIT, GENERATED, ORM = "limit", "generated", "orm"
 CLASSES = {
     LIMIT: "limit:Limit",
+    "transaction": "transaction:Transaction",
     GENERATED: "generated:Generated",
     "core": "core:Core",
     ORM: "orm:Orm",

@@ -65,59 +65,59 @@ class Limit(Contender):
 
     async def open(self, address: Address) -> None:
         arguments = address.arguments
-        self._held = await asyncpg.connect(**arguments)
+        self.held = await asyncpg.connect(**arguments)
         self._pool = await asyncpg.create_pool(
             min_size=POOL, max_size=POOL, reset=keep, **arguments
         )
 
     async def close(self) -> None:
-        await self._held.close()
+        await self.held.close()
         await self._pool.close()
 
     async def get(self, identity: int) -> Any:
-        return await self._held.fetchrow(GET, identity)
+        return await self.held.fetchrow(GET, identity)
 
     async def get_at_once(self, identity: int) -> Any:
         async with self._pool.acquire() as connection:
             return await connection.fetchrow(GET, identity)
 
     async def get_many(self, identities: Sequence[int]) -> list[Any]:
-        return [await self._held.fetchrow(GET, identity) for identity in identities]
+        return [await self.held.fetchrow(GET, identity) for identity in identities]
 
     async def exists(self, customer: int) -> Any:
-        return await self._held.fetchval(EXISTS, customer)
+        return await self.held.fetchval(EXISTS, customer)
 
     async def page(self, offset: int) -> tuple[Any, Any]:
-        rows = await self._held.fetch(OFFSET, offset)
+        rows = await self.held.fetch(OFFSET, offset)
         # `fetchval` asks for one row, and PostgreSQL would not count in parallel.
-        ((total,),) = await self._held.fetch(COUNT)
+        ((total,),) = await self.held.fetch(COUNT)
         return rows, total
 
     async def after(self, identity: int) -> Any:
-        return await self._held.fetch(AFTER, identity)
+        return await self.held.fetch(AFTER, identity)
 
     async def parent(self, identity: int) -> Any:
-        await self._held.fetchrow(ORDER, identity)
-        return await self._held.fetch(LINES, identity)
+        await self.held.fetchrow(ORDER, identity)
+        return await self.held.fetch(LINES, identity)
 
     async def create(self, draft: Draft) -> Any:
-        return await self._held.fetchval(CREATE, *draft)
+        return await self.held.fetchval(CREATE, *draft)
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[Any]:
         columns = map(list, zip(*drafts, strict=True))
-        return [row[0] for row in await self._held.fetch(CREATE_MANY, *columns)]
+        return [row[0] for row in await self.held.fetch(CREATE_MANY, *columns)]
 
     async def change(self, identity: int) -> None:
-        row = await self._held.fetchrow(GET, identity)
+        row = await self.held.fetchrow(GET, identity)
         _, version, sku, name, price, stock = row
         values = (sku, name, price, stock + 1)
-        await self._held.fetchval(CHANGE, identity, version, *values)
+        await self.held.fetchval(CHANGE, identity, version, *values)
 
     async def change_many(self, after: int) -> None:
-        rows = await self._held.fetch(AFTER, after)
+        rows = await self.held.fetch(AFTER, after)
         changed = [(row["id"], row["version"], row["stock"] + 1) for row in rows]
         columns = map(list, zip(*changed, strict=True))
-        await self._held.fetch(CHANGE_MANY, *columns)
+        await self.held.fetch(CHANGE_MANY, *columns)
 
     async def delete(self, identity: int) -> None:
-        await self._held.fetchval(DELETE, identity, 1)
+        await self.held.fetchval(DELETE, identity, 1)
