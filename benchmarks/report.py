@@ -35,7 +35,8 @@ class Published:
 
 def markdown(table: Table) -> str:
     """Lay the table out."""
-    titles = list(dict.fromkeys(title for row in table.values() for title in row))
+    rows = sorted(table.values(), key=len, reverse=True)  # the fullest has the order
+    titles = list(dict.fromkeys(title for row in rows for title in row))
     lines = [_line(["use case", *titles]), _line(["---", *["---:"] * len(titles)])]
     for name, row in table.items():
         cells = [_cell(row.get(title), title == titles[0]) for title in titles]

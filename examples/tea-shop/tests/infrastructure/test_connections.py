@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tea_shop.application.errors import CommitUnknown, RolledBack, TimedOut, Unavailable
 from tea_shop.container import Container, open_container
 from tea_shop.domain.errors import InvalidValue
-from tea_shop.infrastructure import statements
+from tea_shop.infrastructure import statements, turns
 from tea_shop.infrastructure.database import (
     connect,
     create_engine,
@@ -262,6 +262,46 @@ async def test_who_hangs_up_is_unavailable() -> None:
         with pytest.raises(Unavailable, match="cannot be reached"):
             async with SqlAlchemyUnitOfWork(session_factory):
                 pass
+
+
+@pytest.mark.postgres
+async def test_in_a_rush_no_connection_is_opened_for_a_moment(
+    container: Container,
+) -> None:
+    async with engine_of(container, database_pool_size=1) as engine, asyncio.timeout(5):
+        session_factory = create_session_factory(engine)
+
+        async def process() -> object:
+            async with session_factory() as session:
+                await session.open()
+                return await session.scalar(PROCESS)
+
+        (kept,) = set(await asyncio.gather(*(process() for _ in range(9))))
+        async with session_factory() as session:
+            await session.open()
+            assert await process() != kept  # who has it does not give it back
+
+
+@pytest.mark.postgres
+async def test_connections_are_taken_in_turn(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 60)
+    order: list[int] = []
+    async with engine_of(container, database_pool_size=1) as engine, asyncio.timeout(5):
+        session_factory = create_session_factory(engine)
+
+        async def work(worker: int) -> None:
+            for _ in range(3):
+                async with session_factory() as session:
+                    await session.open()
+                    order.append(worker)
+                    await asyncio.sleep(0)
+
+        await asyncio.gather(*map(work, range(3)))
+        await work(3)  # for whom nobody is before
+
+    assert order == [*[0, 1, 2] * 3, 3, 3, 3]
 
 
 @pytest.mark.postgres

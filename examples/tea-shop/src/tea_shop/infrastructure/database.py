@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import (
 
 from tea_shop.infrastructure.failures import LIMITS, reaching, watch
 from tea_shop.infrastructure.session import DirectSession
+from tea_shop.infrastructure.turns import Turns
 from tea_shop.settings import Settings
 
 LOCK = crc32(b"tea_shop")
@@ -55,7 +56,11 @@ def create_engine(settings: Settings) -> AsyncEngine:
 def create_session_factory(engine: AsyncEngine) -> async_sessionmaker[DirectSession]:
     """Make sessions that write when told to, and whose models outlive a commit."""
     return async_sessionmaker(
-        engine, class_=DirectSession, autoflush=False, expire_on_commit=False
+        engine,
+        class_=DirectSession,
+        autoflush=False,
+        expire_on_commit=False,
+        turns=Turns(engine),
     )
 
 

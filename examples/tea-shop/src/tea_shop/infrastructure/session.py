@@ -21,6 +21,7 @@ from tea_shop.infrastructure.failures import (
     roll_back,
 )
 from tea_shop.infrastructure.statements import VISIBLE, Statement
+from tea_shop.infrastructure.turns import Turns
 
 WITH_HIDDEN = {"with_hidden": True}
 """The option of an execution that sees the hidden rows as well."""
@@ -39,8 +40,9 @@ class OneTaskSession(Session):
     pooled: PoolProxiedConnection | None = None
     joined: Connection | None = None
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, turns: Turns, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.turns = turns
         self.known: defaultdict[type, dict[int, Any]] = defaultdict(dict)
 
     @property
@@ -108,6 +110,7 @@ class DirectSession(AsyncSession):
         """Take a connection from the pool, on which PostgreSQL may refuse to write."""
         if read_only:
             self._inner.begin_with = "BEGIN READ ONLY"
+        await self._inner.turns.wait()
         return await self.run_sync(lambda _: self._inner.open())
 
     async def direct(self) -> PoolProxiedConnection:
