@@ -266,8 +266,9 @@ async def test_who_hangs_up_is_unavailable() -> None:
 
 @pytest.mark.postgres
 async def test_in_a_rush_no_connection_is_opened_for_a_moment(
-    container: Container,
+    container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 60)
     async with engine_of(container, database_pool_size=1) as engine, asyncio.timeout(5):
         session_factory = create_session_factory(engine)
 
@@ -277,6 +278,7 @@ async def test_in_a_rush_no_connection_is_opened_for_a_moment(
                 return await session.scalar(PROCESS)
 
         (kept,) = set(await asyncio.gather(*(process() for _ in range(9))))
+        monkeypatch.setattr(turns, "PATIENCE", 0.01)
         async with session_factory() as session:
             await session.open()
             assert await process() != kept  # who has it does not give it back
