@@ -343,9 +343,11 @@ async def _buffers(trial: Trial, read: Read) -> int:
 
     fetch = asyncpg.Connection.fetch
 
-    async def note(driver: Any, statement: str, *parameters: object) -> Any:
+    async def note(
+        driver: Any, statement: str, *parameters: object, **options: Any
+    ) -> Any:
         sent.append((statement, parameters))
-        return await fetch(driver, statement, *parameters)
+        return await fetch(driver, statement, *parameters, **options)
 
     async with trial.container.unit_of_work(read_only=True) as uow:
         with patch.object(asyncpg.Connection, "fetch", note):
