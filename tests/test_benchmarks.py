@@ -20,10 +20,12 @@ def measured(ratio: float, round_trips: int | None = 3) -> Measured:
     return Measured(seconds=[0.001], kept=[ratio] * 5, round_trips=round_trips)
 
 
-def a_table(ratio: float, round_trips: int | None = 3) -> report.Table:
+def a_table(
+    ratio: float, round_trips: int | None = 3, beside: float = 9.0
+) -> report.Table:
     limit = measured(1.0, 1)
     row = {"asyncpg": limit, GENERATED: measured(ratio, round_trips)}
-    return {"get by id": {**row, ORM: measured(9.0)}}
+    return {"get by id": {**row, ORM: measured(beside)}}
 
 
 def test_the_table_of_the_readme_has_every_use_case_of_the_service() -> None:
@@ -68,6 +70,14 @@ def test_a_ratio_that_is_far_worse_is_refused() -> None:
         "get by id: 3.01 times the limit, published 2.00"
         "; SQLAlchemy ORM 9.00, published 9.00"
     )
+
+
+def test_what_is_worse_for_all_is_the_machine() -> None:
+    before = published(markdown(a_table(2.0)))
+
+    assert worse(a_table(3.5, beside=11.0), before, GENERATED) == {}
+    assert worse(a_table(3.7, beside=11.0), before, GENERATED) != {}
+    assert worse(a_table(3.01, beside=7.0), before, GENERATED) != {}
 
 
 def test_a_round_trip_more_is_refused() -> None:
