@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
+from faults.proxy import Streams, first_of, listening
+
 SSL_REQUEST = 80_877_103  # instead of the version of the protocol
 ASKS = frozenset([b"S", b"Q", b"H", b"c"])  # Sync, Query, Flush and CopyDone
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Counter:
@@ -41,13 +42,9 @@ class _Line:
         self._is_waiting = False
 
     async def carry(self) -> None:
-        ways = [asyncio.create_task(way) for way in (self._out(), self._back())]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(self._out(), self._back())
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             self._to_server.close()
             self._to_client.close()
 
@@ -91,9 +88,5 @@ async def counted(host: str, port: int) -> AsyncGenerator[Counter]:
         return await asyncio.open_connection(host, port)
 
     counter = Counter(connect)
-    listener = await asyncio.start_server(counter.serve, "127.0.0.1", 0)
-    counter.port = listener.sockets[0].getsockname()[1]
-    try:
+    async with listening(counter.serve) as counter.port:
         yield counter
-    finally:
-        listener.close()

@@ -3,12 +3,17 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 
 STARTUP = 196_608  # the version of the protocol: from here on, messages have a type
 COMMIT = b"QCOMMIT"
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Fate(Enum):
@@ -79,8 +84,8 @@ class _Line:
     def __init__(
         self,
         proxy: Proxy,
-        client: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        client: Streams,
+        server: Streams,
     ) -> None:
         _Line._count += 1
         self.number = _Line._count
@@ -98,16 +103,9 @@ class _Line:
 
     async def carry(self) -> None:
         """Pass messages on until one side ends."""
-        ways = [
-            asyncio.create_task(way)
-            for way in (self._carry_out(), self._carry_back(), self._is_cut.wait())
-        ]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(self._carry_out(), self._carry_back(), self._is_cut.wait())
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             self.cut()
 
     async def _carry_out(self) -> None:
@@ -157,11 +155,30 @@ class _Line:
 async def proxied(upstream: Path) -> AsyncGenerator[Proxy]:
     """Open a proxy, and break its lines in the end."""
     proxy = Proxy(upstream)
-    listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    proxy.port = listener.sockets[0].getsockname()[1]
     try:
-        yield proxy
+        async with listening(proxy.serve) as proxy.port:
+            yield proxy
     finally:
-        listener.close()
         proxy.recover()
         await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def listening(serve: Serve) -> AsyncGenerator[int]:
+    """Open a port of this machine, and give its number."""
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+
+
+async def first_of(*ways: Coroutine[Any, Any, object]) -> None:
+    """Go all of these at once; when one has ended, cancel the others."""
+    tasks = [asyncio.create_task(way) for way in ways]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

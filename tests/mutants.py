@@ -812,12 +812,9 @@ def likely_first(service: Path, file: Path) -> list[list[str]]:
         return is_strange, is_far, len(test.parts), str(test)
 
     tests = [test.relative_to(service) for test in service.rglob("tests/**/test_*.py")]
-    likely: list[str] = []
-    others: list[str] = []
-    for test in sorted(tests, key=is_unlikely):
-        is_strange, is_far, *_ = is_unlikely(test)
-        (others if is_strange and is_far else likely).append(str(test))
-    return [likely, others]
+    in_order = sorted(tests, key=is_unlikely)
+    likely = [str(test) for test in in_order if is_unlikely(test)[:2] != (True, True)]
+    return [likely, [str(test) for test in in_order if str(test) not in likely]]
 
 
 async def outcome(service: Path, server: str, *tests: str) -> Outcome:
