@@ -37,8 +37,8 @@ def guards_off() -> Generator[None]:
     """Let the pool give away what is in a transaction, and a task take it again."""
     run = DirectSession._run
 
-    async def run_anew(self: Any, pooled: Any, *statement: Any) -> Any:
-        return await run(self, await self.direct(), *statement)
+    async def run_anew(self: Any, _: Any, *statement: Any, **options: Any) -> Any:
+        return await run(self, await self.direct(), *statement, **options)
 
     pool_guard = patch(f"{INFRASTRUCTURE}.failures._refuse_used", _nothing)
     session_guard = patch.object(DirectSession, "_run", run_anew)

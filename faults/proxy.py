@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 STARTUP = 196_608  # the version of the protocol: from here on, messages have a type
-COMMIT = b"QCOMMIT"
 
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -37,6 +36,8 @@ class Proxy:
         """Seconds that a message waits before it is passed on."""
         self.at_answer: Callable[[int], Fate] = lambda _: Fate.PASSES
         """What becomes of an answer, by its number on its line."""
+        self.is_commit = _is_commit
+        """Whether a message commits: what is written alone has no COMMIT."""
         self.at_commit: Callable[[], Fate] = lambda: Fate.PASSES
         self.is_silent = asyncio.Event()
         """While it is set, nothing passes, and no line breaks."""
@@ -55,6 +56,7 @@ class Proxy:
         self.latency = lambda: 0.0
         self.at_answer = lambda _: Fate.PASSES
         self.at_commit = lambda: Fate.PASSES
+        self.is_commit = _is_commit
         self.is_silent.clear()
         for line in self.lines():
             line.cut()
@@ -117,7 +119,7 @@ class _Line:
                 rest = await self._from_client.readexactly(int.from_bytes(size) - 4)
                 if is_startup:
                     is_startup = int.from_bytes(rest[:4]) != STARTUP
-                if (kind + rest).startswith(COMMIT):
+                if self._proxy.is_commit(kind + rest):
                     self._fate = self._proxy.at_commit()
                 if self._fate is Fate.CUT_BEFORE:
                     return
@@ -149,6 +151,15 @@ class _Line:
             await asyncio.sleep(latency)
         if self._proxy.is_silent.is_set():
             await self._is_cut.wait()
+
+
+def _is_commit(message: bytes) -> bool:
+    return message.startswith(b"QCOMMIT")
+
+
+def binds(value: str) -> Callable[[bytes], bool]:
+    """Tell of a message whether it sends this among the values of a statement."""
+    return lambda message: message.startswith(b"B") and value.encode() in message
 
 
 @contextlib.asynccontextmanager

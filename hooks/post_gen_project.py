@@ -442,7 +442,6 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         "varying": quoted(f for f in state if f["kind"] not in ("reference", "many")),
         "has_fresh": any(f["fresh"] for f in entity["finders"]),
         "columns": [f for f in state if f["kind"] not in ("many", "children")],
-        "written": [f for f in state if f["kind"] != "many"],
         "bad": [(f["attribute"], bad) for f in state for bad in f["bad"]],
         "optionals": quoted(f for f in state if f["optional"]),
         "defaulted": [f for f in state if f["equals"]],
@@ -471,6 +470,7 @@ def in_code(field: Field, entity: Entity, owner: Entity) -> Field:
         "fresh": "",
         "default": field["default"],
         "commanded": f"command.{attribute}",
+        "in_model": attribute,
         "read": f"model.{attribute}",
         "write": f"{entity['variable']}.{attribute}",
     }
@@ -667,7 +667,10 @@ def many(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
         "message": f"frozenset[Annotated[{identity}, pydantic.Field({IDENTITY})]]",
         "default": "frozenset()",
         "refused": ['"none"', "[0]", "[2**63]"],
+        "in_model": field["name"],
         "read": f"frozenset({identity}(other.id) for other in model.{field['name']})",
+        "write": f"[row_of({target['name']}Model, id=key)"
+        f" for key in {entity['variable']}.{field['attribute']}]",
     }
 
 
@@ -751,7 +754,7 @@ def relate(entity: Entity) -> None:
         own = "" if target is entity else f"{target['snake'].upper()}_"
         field["target_parts"] = f", {own}PARTS" if target["parts"] else ""
     entity["guarded"] = any(
-        entity[name] for name in ("references", "manys", "child_references", "uniques")
+        entity[name] for name in ("references", "manys", "child_references")
     )
     entity["listings"] = listings(entity)
     entity["use_cases"] = use_cases(entity)

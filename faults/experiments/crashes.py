@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from ledger.application.errors import CommitUnknown
+from ledger.application.messages.account import CreateAccount
 
 from faults.bank import Order, persist
-from faults.proxy import Fate, Proxy, proxied
+from faults.proxy import Fate, Proxy, binds, proxied
 from faults.report import Seen
 from faults.trial import Lab, Trial, Wrapper
 
@@ -19,6 +20,8 @@ UseCase: TypeAlias = Callable[[Order], Awaitable[None]]
 CLIENTS = range(16)
 PAUSE = 0.5  # seconds between two requests of a client, at most
 CRASH_EVERY = 6  # seconds
+CUTS = (Fate.CUT_BEFORE, Fate.CUT_AFTER)
+OPENED = "SELECT owner FROM accounts WHERE owner LIKE $1"
 KILL_ONE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -181,6 +184,7 @@ async def unknown_commit(lab: Lab) -> Seen:
     """Cut the line at the COMMIT, before and after it: asked again, it is done once."""
     async with proxied(lab.server.socket) as proxy, lab.trial(proxy=proxy) as trial:
         met = await _cut_commits(trial, proxy, trial.bank.move, lab.size(100, 1000))
+        met += await _cut_writes(trial, proxy, lab.size(20, 200))
         others = [error for error in met if not isinstance(error, CommitUnknown)]
         trial.seen.expect(not others, f"not all are CommitUnknown: {others[:1]}")
         return await trial.settle()
@@ -198,6 +202,26 @@ async def unknown_commit_asked_again(lab: Lab) -> Seen:
         return seen
 
 
+async def _cut_writes(trial: Trial, proxy: Proxy, times: int) -> list[object]:
+    """Cut what commits itself, as it is all there is; return what each came to."""
+    service = trial.container.account_service()
+    met: list[object] = []
+    for fate, number in itertools.product(CUTS, range(times)):
+        await persist(trial.bank.look, trial.randomness)  # until a line stands again
+        owner = f"{fate.name} {number}"
+        proxy.is_commit = binds(owner)
+        proxy.at_commit = lambda fate=fate: fate  # type: ignore[misc]
+        opening = service.create(CreateAccount(owner=owner, balance=0))
+        trial.seen.faults += 1
+        met += await asyncio.gather(opening, return_exceptions=True)
+        proxy.recover()
+    for fate, kept in zip(CUTS, (0, times), strict=True):
+        rows = await trial.fetch(OPENED, f"{fate.name} %")
+        sentence = f"{fate.name}: of {times} accounts {len(rows)} are kept"
+        trial.seen.expect(len(rows) == kept, sentence)
+    return met
+
+
 async def _cut_commits(
     trial: Trial,
     proxy: Proxy,
@@ -206,7 +230,7 @@ async def _cut_commits(
 ) -> list[object]:
     """Cut that many on each side; return what the first try of each came to."""
     met: list[object] = []
-    for fate, _ in itertools.product((Fate.CUT_BEFORE, Fate.CUT_AFTER), range(times)):
+    for fate, _ in itertools.product(CUTS, range(times)):
         fates = iter([fate])
         proxy.at_commit = lambda fates=fates: next(fates, Fate.PASSES)  # type: ignore[misc]
         order = trial.teller.order()

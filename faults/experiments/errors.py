@@ -127,6 +127,7 @@ async def _swallow_duplicate(trial: Trial) -> None:
         await uow.accounts.save(account)
         with suppress(AlreadyTaken):
             await uow.transfers.add(to_transfer(order))
+            await uow.flush()
         await uow.commit()
 
 
@@ -144,6 +145,7 @@ async def _swallow_value(trial: Trial) -> None:
         with suppress(InvalidValue):
             one = Account(id=AccountId(0), version=0, owner="swallowed", balance=2**40)
             await uow.accounts.add(one)
+            await uow.flush()
         await uow.commit()
 
 
@@ -232,6 +234,7 @@ async def _write_while_reading(trial: Trial, order: Order) -> None:
 async def _take_the_key(trial: Trial, order: Order) -> None:
     async with trial.bank.unit_of_work() as uow:
         await uow.transfers.add(to_transfer(order))
+        await uow.flush()
 
 
 async def _refer_to_nothing(trial: Trial, order: Order) -> None:

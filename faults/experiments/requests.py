@@ -14,12 +14,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from faults.protections import plain_sessions
-from faults.proxy import Fate, Proxy, proxied
+from faults.proxy import Fate, Proxy, binds, proxied
 from faults.report import Seen
 from faults.serving import app_of, kill, served, serving
 from faults.trial import Lab, Trial
 
 PATH = "/api/labels"
+LABEL = "a label of many"
 AT_ONCE = 4
 CLIENTS = 16
 GRACE = 5  # seconds in which what was begun is finished, on a busy machine too
@@ -47,6 +48,7 @@ async def commit(lab: Lab) -> Seen:
         lab.trial(proxy=proxy) as trial,
         serving(app_of(trial)) as client,
     ):
+        proxy.is_commit = binds(LABEL)
         statuses = await _create(lab, trial, proxy, client)
         await _compare(trial, statuses)
         lost = trial.seen.lost
@@ -99,7 +101,7 @@ async def _create(
     commits = iter(fates)
     proxy.at_commit = lambda: next(commits, Fate.PASSES)
     trial.seen.faults += half
-    names = iter([f"label {number}" for number in range(2 * half)])
+    names = iter([f"{LABEL} {number}" for number in range(2 * half)])
     statuses: dict[str, int] = {}
 
     async def send() -> None:

@@ -28,7 +28,6 @@ GHOST = "a ghost"
 ONE_CONNECTION: dict[str, Any] = {
     "database_pool_size": 1,
     "database_pool_timeout": 0.5,
-    "database_pool_pre_ping": False,  # it would end a transaction that was left open
 }
 
 
@@ -42,17 +41,20 @@ class Ending(Enum):
 
 async def _open(uow: UnitOfWork, order: Order) -> None:
     await uow.accounts.add(Account.create(owner=GHOST, balance=0))
+    await uow.flush()
 
 
 async def _save(uow: UnitOfWork, order: Order) -> None:
     account = await uow.accounts.get(AccountId(order.source))
     change(account, 1_000_000)
     await uow.accounts.save(account)
+    await uow.flush()
 
 
 async def _read_and_add(uow: UnitOfWork, order: Order) -> None:
     await uow.accounts.list_page(offset=0, limit=5)
     await uow.transfers.add(to_transfer(order))
+    await uow.flush()
 
 
 Use = Callable[[UnitOfWork, Order], Coroutine[Any, Any, None]]
@@ -232,6 +234,7 @@ async def _fail(
     with suppress(ZeroDivisionError):
         async with unit as uow:
             await uow.transfers.add(to_transfer(order))
+            await uow.flush()
             staged.set()
             await committed.wait()
             raise ZeroDivisionError
