@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import os
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -15,7 +15,7 @@ from sqlalchemy import URL, NullPool, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from dev.postgres import postgres
-from tea_shop.application.unit_of_work import UnitOfWorkFactory
+from tea_shop.application.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from tea_shop.container import Container, open_container
 from tea_shop.infrastructure.models import Base
 from tea_shop.infrastructure.schema import upgrade
@@ -124,6 +124,8 @@ async def migrated(server: URL, no_settings: None) -> AsyncGenerator[Container]:
             patch.setenv("DATABASE_URL", url)
             async with open_container() as container:
                 await upgrade(container.settings())
+                async with container.engine().connect():
+                    pass  # the first one asks PostgreSQL what it is
                 yield container
 
 
@@ -177,6 +179,12 @@ def round_trips(migrated: Container) -> Generator[list[str]]:
     seen: list[str] = []
     with sending(migrated.engine(), seen.append):
         yield seen
+
+
+async def written(uow: UnitOfWork, write: Awaitable[None]) -> None:
+    """Do it, and do not let it wait."""
+    await write
+    await uow.flush()
 
 
 async def let_wait(other: asyncio.Future[Any], container: Container) -> None:

@@ -13,6 +13,7 @@ from tea_shop.domain.identities import TeaId
 from tea_shop.domain.tea import Tea, TeaNotFound
 
 from tests.builders.tea import add_tea, change, new_tea
+from tests.conftest import written
 
 
 async def keep(unit_of_work: UnitOfWorkFactory) -> Tea:
@@ -157,7 +158,7 @@ async def test_what_is_refused_elsewhere_cannot_be_passed_over(
         one = await add_tea(uow)
         same = replace(await new_tea(uow), name=one.name)
         with pytest.raises(AlreadyTaken):
-            await uow.teas.add(same)
+            await written(uow, uow.teas.add(same))
         with pytest.raises(RolledBack):
             async with uow.savepoint():
                 pass
@@ -174,7 +175,7 @@ async def test_what_is_passed_over_in_a_savepoint_ends_it(
         async with uow.savepoint():
             await add_tea(uow)
             with pytest.raises(AlreadyTaken):
-                await uow.teas.add(same)
+                await written(uow, uow.teas.add(same))
 
     async with unit_of_work() as uow:
         one = await add_tea(uow)
@@ -226,6 +227,73 @@ async def test_a_change_is_kept_by_save_alone(unit_of_work: UnitOfWorkFactory) -
     assert await kept(unit_of_work, new.id) == new
 
 
+async def test_a_write_waits_for_what_comes_next(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        one, two, three = [await new_tea(uow) for _ in range(3)]
+        seen: list[list[int]] = []
+
+        await uow.teas.add(one)
+        seen.append([one.id, two.id, three.id])
+        await uow.teas.add(two)  # another write
+        seen.append([one.version, two.version, three.version])
+        page = await uow.teas.list_page(offset=0, limit=9)  # a read
+        seen.append([one.version, two.version, three.version])
+        await uow.teas.add(three)
+        await uow.flush()
+        await uow.teas.remove(three)
+        await uow.commit()
+
+    assert seen == [[0, 0, 0], [1, 0, 0], [1, 1, 0]]
+    assert page.items == [one, two]
+    assert three.id > two.id
+    assert await total(unit_of_work) == 2
+
+
+async def test_what_waits_is_kept_as_it_was(unit_of_work: UnitOfWorkFactory) -> None:
+    async with unit_of_work() as uow:
+        new = await new_tea(uow)
+        given = [new]
+        await uow.teas.add_all(given)
+        added = replace(new, version=1)
+        change(new)
+        given.clear()
+        await uow.commit()
+    first = await kept(unit_of_work, new.id)
+
+    async with unit_of_work() as uow:
+        await uow.teas.save(new)
+        saved = replace(new, version=2)
+        change(new)
+        await uow.teas.save(new)
+        await uow.commit()
+
+    assert first == replace(added, id=new.id)
+    assert first != replace(saved, version=1)
+    assert saved != replace(new, version=2)
+    assert await kept(unit_of_work, new.id) == replace(new, version=3)
+
+
+async def test_a_write_that_waits_in_a_savepoint_is_in_it(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async def fail(uow: UnitOfWork) -> None:
+        async with uow.savepoint():
+            await uow.teas.add(another)
+            raise ZeroDivisionError
+
+    async with unit_of_work() as uow:
+        new, another = [await new_tea(uow) for _ in range(2)]
+        await uow.teas.add(new)
+        with pytest.raises(ZeroDivisionError):
+            await fail(uow)
+        await uow.commit()
+
+    assert (new.version, another.version) == (1, 0)
+    assert await total(unit_of_work) == 1
+
+
 async def test_it_can_be_saved_again_and_again(unit_of_work: UnitOfWorkFactory) -> None:
     new = await keep(unit_of_work)
 
@@ -233,6 +301,7 @@ async def test_it_can_be_saved_again_and_again(unit_of_work: UnitOfWorkFactory) 
         changed = replace(new)
         change(changed)
         await uow.teas.save(changed)
+        await uow.flush()
         back = replace(new, version=changed.version)
         await uow.teas.save(back)
         await uow.commit()
@@ -273,7 +342,7 @@ async def test_the_second_of_two_saves_at_once_fails(
         await one.commit()
         change(second)
         with pytest.raises(ConcurrentUpdate):
-            await other.teas.save(second)
+            await written(other, other.teas.save(second))
 
     assert await kept(unit_of_work, new.id) == first
 
@@ -288,7 +357,7 @@ async def test_what_was_changed_since_is_neither_saved_nor_removed(
         with pytest.raises(ConcurrentUpdate):
             await uow.teas.save(stale)
         with pytest.raises(ConcurrentUpdate):
-            await uow.teas.remove(stale)
+            await written(uow, uow.teas.remove(stale))
 
     assert (await kept(unit_of_work, stale.id)).version == 2
 

@@ -33,7 +33,8 @@ async def new_order(uow: UnitOfWork) -> Order:
 
 
 async def add_order(uow: UnitOfWork) -> Order:
-    """One that is kept, with all that it must refer to."""
+    """One that has its identity, with all that it must refer to."""
     new = await new_order(uow)
     await uow.orders.add(new)
+    await uow.flush()
     return new

@@ -27,7 +27,8 @@ async def new_tea(_uow: UnitOfWork) -> Tea:
 
 
 async def add_tea(uow: UnitOfWork) -> Tea:
-    """One that is kept, with all that it must refer to."""
+    """One that has its identity, with all that it must refer to."""
     new = await new_tea(uow)
     await uow.teas.add(new)
+    await uow.flush()
     return new

@@ -1,9 +1,10 @@
 """Tables in memory, with transactions and versions."""
 
 import asyncio
-from collections.abc import Generator, Sequence, Set
+from collections.abc import Callable, Generator, Sequence, Set
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from itertools import count
 from typing import Any, TypeAlias, TypeVar
 
@@ -36,8 +37,8 @@ class InMemoryDatabase:
 class InMemoryTransaction:
     """Changes of one unit of work, seen by it alone until they are committed.
 
-    It copies entities on the way in and out, so a forgotten `save` or `commit` shows,
-    and refuses what PostgreSQL would refuse.
+    It copies entities on the way in and out, so a forgotten `save`, `flush` or `commit`
+    shows, and refuses what PostgreSQL would refuse.
     """
 
     def __init__(self, database: InMemoryDatabase, *, read_only: bool = False) -> None:
@@ -46,22 +47,40 @@ class InMemoryTransaction:
         self._task: asyncio.Task[Any] | None = None
         self._changes: dict[Key, Any] = {}
         self._based_on: dict[Key, int] = {}
+        self._waiting: Callable[[], None] | None = None
         self._has_failed = False
 
-    def insert(self, entity: Any) -> None:
-        entity.id = next(self._database.identities)
-        entity.version = 1
-        self._write(_key(entity), deepcopy(entity))
+    def insert(self, entities: Sequence[Any], *unique: str) -> None:
+        """Let new ones wait, whose values of these fields nobody else has."""
+        self._postpone(self._insert, entities, unique)
+
+    def update(self, entities: Sequence[Any], *unique: str) -> None:
+        """Let their changes wait, likewise."""
+        self._postpone(self._update, entities, unique)
+
+    def delete(self, entity: Any) -> None:
+        self._postpone(self._delete, [entity], ())
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._refuse_misuse()
+        waiting, self._waiting = self._waiting, None
+        try:
+            if waiting:
+                waiting()
+        except BaseException:
+            self._has_failed = True  # as PostgreSQL would have met an error
+            raise
 
     def select(self, kind: type[object], identity: int | None) -> Any:
         """A copy of the row, or None."""
-        self._refuse_misuse()
+        self.flush()
         key = (kind, identity)
         return deepcopy(self._changes.get(key, self._database.rows.get(key)))
 
     def select_all(self, kind: type[object], /, **values: object) -> list[Any]:
         """Copies of the rows with these values, in the order of their identities."""
-        self._refuse_misuse()
+        self.flush()
         rows = {**self._database.rows, **self._changes}
         return [
             deepcopy(row)
@@ -69,18 +88,13 @@ class InMemoryTransaction:
             if key[0] is kind and row is not None and _has(row, values)
         ]
 
-    def update(self, entity: Any) -> None:
-        key = self._current(entity)
-        entity.version += 1
-        self._write(key, deepcopy(entity))
-
-    def delete(self, entity: Any) -> None:
-        self._write(self._current(entity), None)
-
-    def refuse_twice(self, entities: Sequence[Any]) -> None:
+    def refuse_stale(self, entities: Sequence[Any]) -> None:
+        """Raise where one has moved on, or comes twice."""
+        self.flush()  # after which they have identities
         for number, entity in enumerate(entities):
+            key = self._current(entity)
             if entity.id in [other.id for other in entities[:number]]:
-                raise _moved_on(_key(entity))
+                raise _moved_on(key)
 
     def known(self, kind: type[object], identities: Set[Any]) -> frozenset[Any]:
         """Those of the identities that are there."""
@@ -99,33 +113,17 @@ class InMemoryTransaction:
         if any(_has(row, values) for row in rows):
             raise StillReferenced(f"{kind.__name__} still refers to it")
 
-    def refuse_taken(self, entity: Any, field: str) -> None:
-        value = getattr(entity, field)
-        for other in self.select_all(entity.__class__):
-            if other.id != entity.id and getattr(other, field) == value is not None:
-                self._has_failed = True  # PostgreSQL would have met an error
-                raise AlreadyTaken(f"{field} is taken")
-
     @contextmanager
-    def all_or_none(self) -> Generator[None]:
+    def savepoint(self) -> Generator[None]:
         """Undo the changes of this block where an error leaves it."""
+        self.flush()
         before = self._changes.copy(), self._based_on.copy()
         try:
             yield
+            self.flush()
         except BaseException:
             self._changes, self._based_on = before
-            raise
-
-    @contextmanager
-    def savepoint(self) -> Generator[None]:
-        """Do the same, and let the transaction go on."""
-        self._refuse_misuse()
-        try:
-            with self.all_or_none():
-                yield
-                self._refuse_misuse()
-        except BaseException:
-            self._has_failed = False
+            self._waiting, self._has_failed = None, False
             raise
 
     def begin(self) -> None:
@@ -134,7 +132,10 @@ class InMemoryTransaction:
 
     def commit(self) -> None:
         self._refuse_misuse()
-        self._task = None
+        try:
+            self.flush()
+        finally:
+            self._task = None
         for key, version in self._based_on.items():
             if self._database.version(key) != version:
                 raise _moved_on(key)
@@ -143,6 +144,49 @@ class InMemoryTransaction:
                 self._database.rows.pop(key, None)
             else:
                 self._database.rows[key] = row
+
+    def _postpone(
+        self,
+        write: Callable[[Any], None],
+        entities: Sequence[Any],
+        unique: Sequence[str],
+    ) -> None:
+        self.flush()
+        copies = [(one, deepcopy(one)) for one in entities]
+        self._waiting = partial(self._write_all, write, copies, unique)
+        if self._read_only:
+            self.flush()
+
+    def _write_all(
+        self,
+        write: Callable[[Any], None],
+        copies: Sequence[tuple[Any, Any]],
+        unique: Sequence[str],
+    ) -> None:
+        for _, row in copies:
+            write(row)
+            for field in unique:
+                self._refuse_taken(row, field)
+        for one, row in copies:
+            one.id, one.version = row.id, row.version
+
+    def _insert(self, row: Any) -> None:
+        row.id, row.version = next(self._database.identities), 1
+        self._write(_key(row), row)
+
+    def _update(self, row: Any) -> None:
+        key = self._current(row)
+        row.version += 1
+        self._write(key, row)
+
+    def _delete(self, row: Any) -> None:
+        self._write(self._current(row), None)
+
+    def _refuse_taken(self, row: Any, field: str) -> None:
+        value = getattr(row, field)
+        for other in self.select_all(row.__class__):
+            if other.id != row.id and getattr(other, field) == value is not None:
+                raise AlreadyTaken(f"{field} is taken")
 
     def _current(self, entity: Any) -> Key:
         key = _key(entity)
@@ -158,9 +202,7 @@ class InMemoryTransaction:
             raise RolledBack("an error before this one ended the transaction")
 
     def _write(self, key: Key, row: Any) -> None:
-        self._refuse_misuse()
         if self._read_only:
-            self._has_failed = True
             raise ReadOnly("this unit of work only reads")
         self._based_on.setdefault(key, self._database.version(key))
         self._changes[key] = row

@@ -17,17 +17,16 @@ class InMemoryOrderRepository(OrderRepository):
     def _rows(self, **values: object) -> list[Order]:
         return self._transaction.select_all(Order, **values)
 
-    def _refuse_bad(self, order: Order) -> None:
+    def _refuse_unknown(self, order: Order) -> None:
         self._transaction.refer_to("tea_id", Tea, {part.tea_id for part in order.lines})
 
     async def add(self, order: Order) -> None:
-        self._refuse_bad(order)
-        self._transaction.insert(order)
+        await self.add_all([order])
 
     async def add_all(self, orders: Sequence[Order]) -> None:
-        with self._transaction.all_or_none():
-            for one in orders:
-                await self.add(one)
+        for one in orders:
+            self._refuse_unknown(one)
+        self._transaction.insert(orders)
 
     async def get(self, order_id: OrderId) -> Order:
         row: Order | None = self._transaction.select(Order, order_id)
@@ -43,14 +42,13 @@ class InMemoryOrderRepository(OrderRepository):
         return sliced(rows, limit)
 
     async def save(self, order: Order) -> None:
-        self._refuse_bad(order)
-        self._transaction.update(order)
+        await self.save_all([order])
 
     async def save_all(self, orders: Sequence[Order]) -> None:
-        self._transaction.refuse_twice(orders)
-        with self._transaction.all_or_none():
-            for one in orders:
-                await self.save(one)
+        self._transaction.refuse_stale(orders)
+        for one in orders:
+            self._refuse_unknown(one)
+        self._transaction.update(orders)
 
     async def remove(self, order: Order) -> None:
         self._transaction.delete(order)

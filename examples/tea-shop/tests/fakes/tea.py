@@ -17,17 +17,11 @@ class InMemoryTeaRepository(TeaRepository):
     def _rows(self, **values: object) -> list[Tea]:
         return self._transaction.select_all(Tea, **values)
 
-    def _refuse_bad(self, tea: Tea) -> None:
-        self._transaction.refuse_taken(tea, "name")
-
     async def add(self, tea: Tea) -> None:
-        self._refuse_bad(tea)
-        self._transaction.insert(tea)
+        await self.add_all([tea])
 
     async def add_all(self, teas: Sequence[Tea]) -> None:
-        with self._transaction.all_or_none():
-            for one in teas:
-                await self.add(one)
+        self._transaction.insert(teas, "name")
 
     async def get(self, tea_id: TeaId) -> Tea:
         row: Tea | None = self._transaction.select(Tea, tea_id)
@@ -47,15 +41,13 @@ class InMemoryTeaRepository(TeaRepository):
         return found[0] if found else None
 
     async def save(self, tea: Tea) -> None:
-        self._refuse_bad(tea)
-        self._transaction.update(tea)
+        await self.save_all([tea])
 
     async def save_all(self, teas: Sequence[Tea]) -> None:
-        self._transaction.refuse_twice(teas)
-        with self._transaction.all_or_none():
-            for one in teas:
-                await self.save(one)
+        self._transaction.refuse_stale(teas)
+        self._transaction.update(teas, "name")
 
     async def remove(self, tea: Tea) -> None:
+        self._transaction.flush()  # after which it has an identity
         self._transaction.refuse_referenced(Order, "lines", tea_id=tea.id)
         self._transaction.delete(tea)

@@ -31,6 +31,9 @@ class InMemoryUnitOfWork(UnitOfWork):
         traceback: TracebackType | None,
     ) -> None: ...
 
+    async def flush(self) -> None:
+        self._transaction.flush()
+
     async def commit(self) -> None:
         self._transaction.commit()
 

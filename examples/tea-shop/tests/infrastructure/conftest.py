@@ -1,6 +1,7 @@
 """What the tests of the infrastructure can ask for."""
 
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -31,3 +32,19 @@ async def examples(
         await connection.execute(IN_THEIR_SCHEMA)
         async with container.session_factory()(bind=connection) as session:
             yield session
+
+
+@pytest.fixture
+async def kept_examples(
+    container: Container, example_tables: None
+) -> AsyncGenerator[DirectSession]:
+    """A session that commits to these tables, which are emptied after it."""
+    async with container.session_factory()() as session:
+        pooled = await session.open()
+        driver: Any = pooled.driver_connection
+        await driver.execute("SET search_path TO examples")
+        yield session
+        await session.rollback()
+        await driver.execute(
+            f"TRUNCATE {', '.join(Example.metadata.tables)}; RESET search_path"
+        )

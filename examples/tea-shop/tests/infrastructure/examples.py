@@ -4,8 +4,8 @@ Their names end differently from those of the service, and their tables are in n
 migration: they have a schema of their own, and their rows are never committed.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -30,6 +30,7 @@ from tea_shop.infrastructure.models.base import (
     SoftDeleteMixin,
     TimestampMixin,
     VersionMixin,
+    row_of,
 )
 from tea_shop.infrastructure.repositories.base import BaseRepository
 from tea_shop.infrastructure.session import DirectSession
@@ -157,7 +158,8 @@ class Card(Example):
     labels: Mapped[tuple[str, ...]] = mapped_column(ARRAY(String, as_tuple=True))
 
 
-class Copy(NamedTuple):
+@dataclass
+class Copy:
     """An entity, as far as a repository has to know it."""
 
     id: int
@@ -195,15 +197,14 @@ async def some_authors(session: DirectSession) -> tuple[Author, Author]:
     """Keep an author of two books and one of a hidden book."""
     one, two = Author(name="Anne"), Author(name="Bram")
     await AuthorRepository(session).create(one, two)
-    books = [
-        Book(title="Beta", author_id=one.id),
-        Book(title="Alpha", author_id=one.id),
-        Book(title="Gamma", author_id=two.id),
-    ]
     genre = Genre(name="Novels")
     await GenreRepository(session).create(genre)
+    titles = {"Beta": one, "Alpha": one, "Gamma": two}
+    books = [
+        row_of(Book, title=title, author_id=author.id, genres=[genre])
+        for title, author in titles.items()
+    ]
     repository = BookRepository(session)
     await repository.create(*books)
-    await repository.link(Book.genres, {book.id: {genre.id} for book in books})
     await repository.delete(books[2])
     return one, two

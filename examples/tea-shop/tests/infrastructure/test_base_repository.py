@@ -183,6 +183,35 @@ async def test_parts_are_written_where_they_are_others(
 
 
 @pytest.mark.postgres
+async def test_what_takes_many_statements_is_kept_as_one(
+    kept_examples: DirectSession,
+) -> None:
+    session, repository = kept_examples, ShelfRepository(kept_examples)
+
+    async def keep(write: Callable[..., Awaitable[None]], *models: Author) -> None:
+        await session.postpone(lambda: write(*models))
+        try:
+            await session.commit()
+        finally:
+            await session.rollback()
+
+    def author(name: str, title: str = "Alpha", **values: int) -> Author:
+        return row_of(Author, name=name, books=[row_of(Book, title=title)], **values)
+
+    await keep(repository.create, anne := author("Anne"))
+    for write in (repository.create, repository.update):
+        with pytest.raises(InvalidValue, match="title must not be longer"):
+            await keep(write, author("Anna", "x" * 256, id=anne.id, version=1))
+    for write in (repository.update, repository.delete):
+        anna, bram = [author("Anna", id=key, version=1) for key in (anne.id, 0)]
+        with pytest.raises(ConcurrentUpdate):
+            await keep(write, anna, bram)
+
+    found = await repository.get_many(0, 9)
+    assert [(one.name, one.books[0].title) for one in found] == [("Anne", "Alpha")]
+
+
+@pytest.mark.postgres
 async def test_a_row_that_moved_on_is_not_overwritten(examples: DirectSession) -> None:
     repository = GenreRepository(examples)
     models = [Genre(name="a"), Genre(name="b")]
@@ -329,12 +358,16 @@ async def test_links_change_for_those_that_are_named(examples: DirectSession) ->
     await GenreRepository(examples).create(*genres)
     one, other = [genre.id for genre in genres]
     repository = BookRepository(examples)
-    books = [Book(title=title, author_id=author.id) for title in "ab"]
+    books = [
+        row_of(Book, title=title, author_id=author.id, genres=[row_of(Genre, id=one)])
+        for title in "ab"
+    ]
     await repository.create(*books)
     first, second = [book.id for book in books]
 
-    await repository.link(Book.genres, {first: {one}, second: {one}})
-    await repository.link(Book.genres, {first: {other}})
+    linked = {"version": 1, "genres": [row_of(Genre, id=other)]}
+    await repository.update(row_of(Book, id=first, **linked))
+    await repository.update(row_of(Book, id=second, version=1))
 
     links = await examples.execute(
         select(book_genres).where(book_genres.c.genre_id.in_([one, other]))
@@ -531,12 +564,14 @@ async def test_what_is_linked_is_read_where_it_is_not_known(
     await repository.update(row_of(Book, id=book.id, version=1, title="Alpha"))
     statements.clear()
 
-    await repository.link(Book.genres, {book.id: {genre.id}})
-    assert not statements
-    examples.known.clear()
-    await repository.link(Book.genres, {book.id: set()})
+    same = row_of(Book, id=book.id, version=2, genres=[genre])
+    await repository.update(same)
+    assert len(statements) == 1
+    statements.clear()
+    same.genres = []  # of the very row that was kept
+    await repository.update(same)
 
-    assert len(statements) == 2
+    assert len(statements) == 3
     (book, *_) = await repository.get_many(0, 1)
     assert book.genres == []
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import greenlet  # type: ignore[import-untyped]
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import URL, func, select, text
@@ -20,10 +21,11 @@ from tea_shop.infrastructure.database import (
     create_session_factory,
 )
 from tea_shop.infrastructure.models.tea import TeaModel
+from tea_shop.infrastructure.session import DirectSession
 from tea_shop.infrastructure.unit_of_work import SqlAlchemyUnitOfWork
 from tea_shop.settings import Settings
 
-from tests.builders.tea import add_tea
+from tests.builders.tea import add_tea, new_tea
 
 PASSWORD = "open-sesame"
 PROCESS = text("SELECT pg_backend_pid()")
@@ -153,6 +155,18 @@ async def test_behind_pgbouncer_each_transaction_has_limits(
                 ((direct,),) = await session.fetch(limit, {})
                 assert direct == await session.scalar(text("SHOW statement_timeout"))
                 assert direct == "6s"
+            async with create_session_factory(engine)() as session:
+                seen: list[str] = []
+
+                async def write(
+                    session: DirectSession = session, seen: list[str] = seen
+                ) -> None:
+                    ((alone,),) = await session.write(limit, {}, is_whole=True)
+                    seen.append(alone)
+
+                await session.postpone(write)
+                await session.commit()
+                assert seen == ["6s"]
 
 
 @pytest.mark.postgres
@@ -265,8 +279,47 @@ async def test_who_hangs_up_is_unavailable() -> None:
 
 
 @pytest.mark.postgres
+async def test_what_is_idle_is_taken_and_given_back_without_a_greenlet(
+    container: Container,
+) -> None:
+    switches: list[str] = []
+    async with engine_of(container) as engine:
+        session_factory = create_session_factory(engine)
+        async with session_factory() as session:
+            await session.open()  # it has to connect
+
+        greenlet.settrace(lambda event, _: switches.append(event))
+        async with session_factory() as session:
+            await session.open()
+        greenlet.settrace(None)
+
+    assert not switches
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "settings", [{"database_pool_recycle": 0}, {"database_pool_pre_ping": True}]
+)
+async def test_what_cannot_be_taken_at_once_is_waited_for(
+    container: Container, settings: dict[str, float]
+) -> None:
+    async with engine_of(container, **settings) as engine:
+        session_factory = create_session_factory(engine)
+        processes = []
+        for _ in range(2):
+            async with session_factory() as session:
+                await session.open()
+                processes.append(await session.scalar(PROCESS))
+
+    is_recycled = "database_pool_recycle" in settings
+    assert len(set(processes)) == (2 if is_recycled else 1)
+
+
+@pytest.mark.postgres
 async def test_in_a_rush_no_connection_is_opened_for_a_moment(
-    container: Container, monkeypatch: pytest.MonkeyPatch
+    container: Container,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(turns, "PATIENCE", 60)
     async with engine_of(container, database_pool_size=1) as engine, asyncio.timeout(5):
@@ -282,6 +335,7 @@ async def test_in_a_rush_no_connection_is_opened_for_a_moment(
         async with session_factory() as session:
             await session.open()
             assert await process() != kept  # who has it does not give it back
+    assert not caplog.records  # the one too many is closed in peace
 
 
 @pytest.mark.postgres
@@ -437,15 +491,37 @@ async def test_the_end_of_one_connection_is_not_that_of_others(
 
 
 @pytest.mark.postgres
-async def test_a_commit_without_an_answer_is_unknown(container: Container) -> None:
+@pytest.mark.parametrize("writes", [1, 2])
+async def test_a_commit_without_an_answer_is_unknown(
+    container: Container, writes: int
+) -> None:
+    async with engine_of(container, database_pool_size=1) as engine:
+        async with engine.connect() as connection:
+            process = await connection.scalar(PROCESS)
+        async with SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow:
+            for _ in range(writes):
+                await uow.teas.add(await new_tea(uow))
+            if writes > 1:
+                await uow.flush()
+            await terminate(container, process)
+
+            with pytest.raises(CommitUnknown, match="did not answer to the commit"):
+                await uow.commit()
+
+
+@pytest.mark.postgres
+async def test_what_is_lost_before_the_commit_is_not_kept(container: Container) -> None:
     async with engine_of(container, database_pool_size=1) as engine:
         async with engine.connect() as connection:
             process = await connection.scalar(PROCESS)
         async with SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow:
             await add_tea(uow)
+            await uow.teas.add(await new_tea(uow))
             await terminate(container, process)
 
-            with pytest.raises(CommitUnknown, match="did not answer to the commit"):
+            with pytest.raises(
+                Unavailable, match="the connection to the database broke"
+            ):
                 await uow.commit()
 
 
@@ -459,26 +535,50 @@ async def test_a_session_tells_of_a_commit_without_an_answer(
     ):
         await terminate(container, int((await session.execute(PROCESS)).scalar_one()))
 
-        with pytest.raises(Unavailable, match="the connection to the database broke"):
+        with pytest.raises(CommitUnknown, match="did not answer to the commit"):
             await session.commit()
 
 
-@pytest.mark.postgres
-async def test_a_commit_that_takes_too_long_is_unknown(container: Container) -> None:
+@pytest.fixture
+async def slow_commit(container: Container) -> AsyncGenerator[None]:
+    """Let each commit of a new row take its time."""
     async with connect(container.settings()) as connection:
         for step in SLOW_COMMIT:
             await connection.execute(text(step))
+    yield
+    async with connect(container.settings()) as connection:
+        await connection.execute(text("DROP FUNCTION _wait CASCADE"))
 
+
+@pytest.mark.postgres
+@pytest.mark.usefixtures("slow_commit")
+@pytest.mark.parametrize("writes", [1, 2])
+async def test_a_commit_that_takes_too_long_is_unknown(
+    container: Container, writes: int
+) -> None:
     async with (
         engine_of(container, database_command_timeout=0.2) as engine,
         SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow,
     ):
-        await add_tea(uow)
+        for _ in range(writes):
+            await uow.teas.add(await new_tea(uow))
         with pytest.raises(CommitUnknown):
             await uow.commit()
 
-    async with connect(container.settings()) as connection:
-        await connection.execute(text("DROP FUNCTION _wait CASCADE"))
+
+@pytest.mark.postgres
+async def test_a_commit_that_postgresql_gave_up_is_not_kept(
+    container: Container,
+) -> None:
+    async with (
+        connect(container.settings()) as other,
+        engine_of(container, database_statement_timeout=0.2) as engine,
+        SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow,
+    ):
+        await uow.teas.add(await new_tea(uow))
+        await other.execute(text(f'LOCK TABLE "{TABLE}"'))
+        with pytest.raises(TimedOut):
+            await uow.commit()
 
 
 @pytest.mark.postgres

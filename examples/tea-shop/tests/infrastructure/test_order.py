@@ -13,6 +13,7 @@ from tea_shop.domain.order import Order, OrderNotFound
 
 from tests.builders.order import add_order, change, new_order
 from tests.builders.tea import add_tea
+from tests.conftest import written
 
 
 async def keep(unit_of_work: UnitOfWorkFactory) -> Order:
@@ -58,6 +59,23 @@ async def test_a_unit_of_work_sees_its_own_changes(
 
     assert (page.items, page.total) == ([one, two], 2)
     assert (rest.items, rest.total) == ([one], 1)
+
+
+async def test_what_was_just_added_can_be_saved_and_removed(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        new = await new_order(uow)
+        await uow.orders.add(new)
+        await uow.orders.save(new)
+        await uow.orders.remove(new)
+        page = await uow.orders.list_page(offset=0, limit=9)
+        await uow.orders.add(another := await new_order(uow))
+        await uow.orders.remove(another)
+        await uow.commit()
+
+    assert (new.version, another.version) == (2, 1)
+    assert page.items == []
 
 
 async def test_many_are_added_and_saved_at_once(
@@ -110,7 +128,7 @@ async def test_a_change_of_its_lines_alone_is_not_lost(
         await one.commit()
         second.add_line(second.lines[0])
         with pytest.raises(ConcurrentUpdate):
-            await other.orders.save(second)
+            await written(other, other.orders.save(second))
 
     assert await kept(unit_of_work, new.id) == first
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased, joinedload, selectinload, subqueryload
 from sqlalchemy.orm.exc import StaleDataError
 
-from tea_shop.application.errors import Misused, RolledBack
+from tea_shop.application.errors import Misused, RolledBack, StorageError
 from tea_shop.container import Container
 from tea_shop.domain.errors import InvalidValue
 from tea_shop.infrastructure.database import connect
@@ -184,6 +185,11 @@ async def test_a_session_serves_one_task(examples: DirectSession) -> None:
             await asyncio.create_task(use())
 
 
+async def write(session: DirectSession, number: int) -> None:
+    """Write a number, which is all that is to be kept."""
+    await session.write(Statement(KEEP), {"given": number}, is_whole=True)
+
+
 @pytest.fixture
 async def numbers(container: Container) -> AsyncGenerator[DirectSession]:
     """A session with transactions of its own, over a table of numbers."""
@@ -198,17 +204,19 @@ async def numbers(container: Container) -> AsyncGenerator[DirectSession]:
 async def test_whatever_began_a_transaction_it_ends_when_it_is_told_to(
     container: Container, numbers: DirectSession
 ) -> None:
-    async def write(given: int) -> None:
-        await numbers.write(Statement(KEEP), {"given": given})
-
     async def execute(given: int) -> None:
         await numbers.execute(KEEP, {"given": given})
 
-    for keep in (write, execute):
+    for keep in (partial(write, numbers), execute):
         await keep(-1)
         await numbers.rollback()
         await keep(1)
         await numbers.commit()
+    for given in (1, 2):
+        await numbers.postpone(partial(write, numbers, given))
+    await numbers.commit()
+    await numbers.postpone(lambda: write(numbers, -1))
+    await numbers.close()
     async with numbers.begin():
         await execute(2)
     with suppress(ZeroDivisionError):
@@ -217,12 +225,50 @@ async def test_whatever_began_a_transaction_it_ends_when_it_is_told_to(
             raise ZeroDivisionError
     async with numbers.begin():
         await execute(3)
-    await write(-3)
+    await write(numbers, -3)
     await numbers.close()
 
     async with container.engine().connect() as other:
         kept = await other.scalars(select(NUMBERS.c.number))
-        assert kept.all() == [1, 1, 2, 3]
+        assert kept.all() == [1, 1, 1, 2, 2, 3]
+
+
+async def test_what_waits_is_written_before_anything_else(
+    numbers: DirectSession,
+) -> None:
+    async def count() -> int:
+        return len((await numbers.scalars(select(NUMBERS))).all())
+
+    async def fetch() -> int:
+        return len(await numbers.fetch(Statement(select(NUMBERS)), {}))
+
+    for number, read in enumerate((count, fetch), start=1):
+        await numbers.postpone(lambda: write(numbers, 1))
+        assert await read() == number
+    await numbers.postpone(lambda: write(numbers, 1))
+    async with numbers.begin_nested() as savepoint:
+        await numbers.postpone(lambda: write(numbers, 1))
+        await numbers.flush()
+        assert await count() == 4
+        await numbers.postpone(lambda: write(numbers, 1))
+        await savepoint.rollback()
+    assert await fetch() == 3
+    await numbers.postpone(lambda: write(numbers, 1))
+    await numbers.rollback()
+    assert await fetch() == 0
+
+
+async def test_what_waits_is_not_kept_without_what_the_orm_writes(
+    numbers: DirectSession,
+) -> None:
+    await numbers.postpone(lambda: write(numbers, 1))
+    numbers.add(Author(name="of no table"))
+
+    with pytest.raises(StorageError, match="_authors"):
+        await numbers.commit()
+    await numbers.rollback()
+
+    assert await numbers.fetch(Statement(select(NUMBERS)), {}) == []
 
 
 async def test_after_a_rollback_nothing_is_known(numbers: DirectSession) -> None:
@@ -243,6 +289,11 @@ async def test_after_an_error_nothing_goes_on(numbers: DirectSession) -> None:
         await numbers.fetch(fetching, {})
     with pytest.raises(RolledBack):
         await numbers.commit()
+    await numbers.rollback()
+    await numbers.fail()
+    with pytest.raises(RolledBack):
+        async with numbers.begin_nested():
+            pass
     await numbers.rollback()
     assert await numbers.fetch(fetching, {}) == []
 

@@ -60,6 +60,23 @@ async def test_a_unit_of_work_sees_its_own_changes(
     assert (rest.items, rest.total) == ([one], 1)
 
 
+async def test_what_was_just_added_can_be_saved_and_removed(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        new = await new_tea(uow)
+        await uow.teas.add(new)
+        await uow.teas.save(new)
+        await uow.teas.remove(new)
+        page = await uow.teas.list_page(offset=0, limit=9)
+        await uow.teas.add(another := await new_tea(uow))
+        await uow.teas.remove(another)
+        await uow.commit()
+
+    assert (new.version, another.version) == (2, 1)
+    assert page.items == []
+
+
 async def test_many_are_added_and_saved_at_once(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:
@@ -98,6 +115,7 @@ async def test_no_two_have_the_same_name(unit_of_work: UnitOfWorkFactory) -> Non
 
         await uow.teas.remove(one)
         await uow.teas.save(moved)
+        await uow.flush()
 
 
 async def test_a_race_for_one_name_has_one_winner(

@@ -11,6 +11,9 @@ from tea_shop.domain.tea import TeaRepository
 class UnitOfWork(Protocol):
     """One transaction over every repository: made, used by one task and left once.
 
+    A write waits until something else is asked for: a read, another write, `flush` or
+    `commit`. Then it raises what it may raise, and what was added has its identity.
+
     To leave it without `commit` is to roll back. Everything in it may raise a
     `StorageError`; once one that came from the store was met outside a savepoint,
     `commit` raises `RolledBack`.
@@ -28,6 +31,10 @@ class UnitOfWork(Protocol):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+    async def flush(self) -> None:
+        """Write what waits, for its identity is needed, or its refusal."""
+        ...
 
     async def commit(self) -> None:
         """Keep everything done: the last thing to ask of a unit of work.

@@ -90,12 +90,13 @@ class Order:
 class OrderRepository(Protocol):
     """All orders as a collection.
 
-    What it returns is a copy: a change to it is kept by saving alone.
+    What it returns is a copy: a change to it is kept by saving alone. Whatever writes may
+    wait with that, and with what it raises, until the unit of work is flushed or committed.
     Adding and saving raise `UnknownReference` where it refers to what is not kept.
     """
 
     async def add(self, order: Order) -> None:
-        """Keep a new one, and give it its identity and its first version."""
+        """Keep a new one, which gets its identity and its first version when written."""
         ...
 
     async def add_all(self, orders: Sequence[Order]) -> None:

@@ -55,12 +55,13 @@ class Tea:
 class TeaRepository(Protocol):
     """All teas as a collection.
 
-    What it returns is a copy: a change to it is kept by saving alone.
+    What it returns is a copy: a change to it is kept by saving alone. Whatever writes may
+    wait with that, and with what it raises, until the unit of work is flushed or committed.
     Adding and saving raise `AlreadyTaken` where another has a value that one alone may have.
     """
 
     async def add(self, tea: Tea) -> None:
-        """Keep a new one, and give it its identity and its first version."""
+        """Keep a new one, which gets its identity and its first version when written."""
         ...
 
     async def add_all(self, teas: Sequence[Tea]) -> None:

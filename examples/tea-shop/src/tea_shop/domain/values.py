@@ -15,7 +15,8 @@ UNKEPT = re.compile(r"[\0\ud800-\udfff]")
 
 def check_integer(field: str, value: int | None, *, bits: int) -> None:
     """Refuse what does not fit in so many bits, one of them for the sign."""
-    if value is not None and not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+    limit = 1 << (bits - 1)
+    if value is not None and not -limit <= value < limit:
         raise InvalidValue(f"{field} must fit in {bits} bits")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import (
 
 from tea_shop.infrastructure.failures import LIMITS, reaching, watch
 from tea_shop.infrastructure.session import DirectSession
-from tea_shop.infrastructure.turns import Turns
+from tea_shop.infrastructure.turns import PINGS, Turns
 from tea_shop.settings import Settings
 
 LOCK = crc32(b"tea_shop")
@@ -32,7 +32,7 @@ def create_engine(settings: Settings) -> AsyncEngine:
     }
     arguments = _to_connect(settings)
     arguments["command_timeout"] = settings.database_command_timeout
-    options: dict[str, str] = {}
+    options: dict[str, Any] = {PINGS: settings.database_pool_pre_ping}
     if settings.database_pgbouncer:
         # A session's own settings would be those of whoever has its connection next.
         options[LIMITS] = _to_set(limits)

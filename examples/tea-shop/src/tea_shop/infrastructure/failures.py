@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.schema import ColumnCollectionConstraint
 
 from tea_shop.application.errors import (
+    CommitUnknown,
     ReadOnly,
     RolledBack,
     StorageError,
@@ -115,8 +116,13 @@ def failure(
     pooled: PoolProxiedConnection,
     statement: Statement | None = None,
     rows: Iterable[Mapping[str, Any]] = (),
+    *,
+    commits: bool,
 ) -> Exception:
-    """Say what the driver said of a statement; nothing but a rollback is left to do."""
+    """Say what the driver said of a statement; nothing but a rollback is left to do.
+
+    What `commits` may be kept all the same, where PostgreSQL did not say that it is not.
+    """
     driver: Any = pooled.driver_connection
     is_lost = isinstance(error, asyncpg.InternalClientError)
     attempt = Attempt(broke=is_lost or driver.is_closed())
@@ -133,6 +139,9 @@ def failure(
     is_gone = isinstance(error, OSError) or isinstance(translated, Unavailable)
     if is_gone and pooled.is_valid:
         pooled.invalidate()
+    is_told = isinstance(error, asyncpg.QueryCanceledError)
+    if commits and isinstance(translated, TimedOut | Unavailable) and not is_told:
+        return CommitUnknown("the database did not answer to the commit")
     return translated
 
 
@@ -143,7 +152,7 @@ def commit(pooled: PoolProxiedConnection) -> None:
     try:
         answer = _run(pooled, "COMMIT")
     except DRIVER_ERRORS as error:
-        raise failure(error, pooled) from None
+        raise failure(error, pooled, commits=True) from None
     is_over(pooled, answer)
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +26,8 @@ from tea_shop.infrastructure.turns import Turns
 WITH_HIDDEN = {"with_hidden": True}
 """The option of an execution that sees the hidden rows as well."""
 
+Write: TypeAlias = Callable[[], Awaitable[None]]
+
 
 class OneTaskSession(Session):
     """A session for the one task that uses it first.
@@ -35,15 +37,22 @@ class OneTaskSession(Session):
     do those that select nothing but a window function.
     """
 
-    begin_with = "BEGIN"
+    is_read_only = False
     limits = ""  # that are set in each transaction
     pooled: PoolProxiedConnection | None = None
     joined: Connection | None = None
+    waiting: Write | None = None
+    is_last = False  # whether what is written now is all that the commit has to keep
 
     def __init__(self, *arguments: Any, turns: Turns, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.turns = turns
         self.known: defaultdict[type, dict[int, Any]] = defaultdict(dict)
+
+    @property
+    def begin_with(self) -> str:
+        """What begins a transaction."""
+        return "BEGIN READ ONLY" if self.is_read_only else "BEGIN"
 
     @property
     def may_be_begun(self) -> bool:
@@ -62,6 +71,9 @@ class OneTaskSession(Session):
 
     def get_bind(self, *arguments: Any, **options: Any) -> Engine | Connection:
         """Let the ORM use the connection, and begin the transaction on it."""
+        if self.waiting:
+            adapted: Any = self.open().dbapi_connection
+            adapted.run_async(lambda _: self.write_waiting())
         if not isinstance(self.bind, Engine):
             return super().get_bind(*arguments, **options)
         if self.joined is None:
@@ -72,8 +84,22 @@ class OneTaskSession(Session):
             )
         return self.joined
 
+    async def write_waiting(self) -> None:
+        """Write what waits, if anything does."""
+        waiting, self.waiting = self.waiting, None
+        if waiting:
+            await waiting()
+
+    def forget(self) -> None:
+        """Let what was read be read again, and what waits not be written."""
+        self.known.clear()
+        self.waiting = None
+
     def give_back(self) -> None:
-        """Return the connection to the pool; no transaction may be open on it."""
+        """Return the connection to the pool, with what is not committed rolled back."""
+        self.forget()
+        if self.pooled:
+            roll_back(self.pooled)
         if taken := self.joined or self.pooled:
             taken.close()
         self.pooled = self.joined = None
@@ -85,6 +111,9 @@ class DirectSession(AsyncSession):
     What only reads needs no transaction: in PostgreSQL's READ COMMITTED each statement
     sees what is committed when it starts, whether it is in one or not. Whatever writes
     or locks begins it, and so does the ORM; from then on both are in it.
+
+    A write can wait, for whatever comes next to do it first. If that is the commit, and
+    the write is one statement, it needs no transaction either.
     """
 
     sync_session_class = OneTaskSession
@@ -103,20 +132,30 @@ class DirectSession(AsyncSession):
         if self._inner.may_be_begun or self.in_transaction():
             # Its own exit closes to the end even where the task is being cancelled.
             await super().__aexit__(exc_type, exc, traceback)
-        else:
+        elif self._inner.joined or not self._inner.turns.has_room:
             await self.run_sync(lambda _: self._inner.give_back())
+        else:
+            self._inner.give_back()
 
     async def open(self, *, read_only: bool = False) -> PoolProxiedConnection:
         """Take a connection from the pool, on which PostgreSQL may refuse to write."""
         if read_only:
-            self._inner.begin_with = "BEGIN READ ONLY"
-        await self._inner.turns.wait()
+            self._inner.is_read_only = True
+        turns = self._inner.turns
+        await turns.wait()
+        if idle := turns.take_idle(self._inner.open):
+            return idle
         return await self.run_sync(lambda _: self._inner.open())
 
     async def direct(self) -> PoolProxiedConnection:
-        """Return the connection, unless this is misuse or an error ended the transaction."""
+        """Write what waits, and return the connection.
+
+        Raise where this is misuse, or an error has ended the transaction.
+        """
         session = self._inner
         refuse_misuse(session)
+        if session.waiting:
+            await session.write_waiting()
         if isinstance(session.bind, Engine):
             pooled = session.pooled or await self.open()
         else:
@@ -134,39 +173,65 @@ class DirectSession(AsyncSession):
         return await self._run(pooled, statement, values)
 
     async def write(
-        self, statement: Statement, *rows: Mapping[str, Any]
+        self, statement: Statement, *rows: Mapping[str, Any], is_whole: bool = False
     ) -> Sequence[Any]:
-        """Run a statement that writes or locks in the transaction, once for each row."""
+        """Run a statement that writes or locks in the transaction, once for each row.
+
+        What waits may be written without one, where this `is_whole`.
+        """
         pooled = await self.direct()
-        await self._begin(pooled)
-        return await self._run(pooled, statement, *rows)
+        commits = is_whole and self._inner.is_last
+        if not commits:
+            await self._begin(pooled)
+        return await self._run(pooled, statement, *rows, commits=commits)
+
+    async def postpone(self, write: Write) -> None:
+        """Let this wait until something else is read or written, or the commit."""
+        await self.direct()
+        self._inner.waiting = write
+        if self._inner.is_read_only:
+            await self.direct()  # it is refused, and where it was asked for
 
     async def fail(self) -> None:
         """Let nothing but a rollback end the transaction, or the savepoint in it."""
         pooled = await self.direct()
         pooled.info["failed"] = True
 
+    async def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Write what waits, and what the ORM has to write."""
+        await self.direct()
+        await super().flush(objects)
+
     async def commit(self) -> None:
-        """Write what the ORM has to write, and end the transaction."""
+        """Write what waits and what the ORM has to write, and end the transaction.
+
+        Raise `CommitUnknown` where nobody can tell whether that is kept.
+        """
+        session = self._inner
+        has_begun = session.may_be_begun or self.in_transaction()
+        session.is_last = not (has_begun or session.limits or session.is_read_only)
+        try:
+            await session.write_waiting()
+        finally:
+            session.is_last = False
         if self.in_transaction():
             await super().commit()
-        elif pooled := self._inner.pooled:
+        elif pooled := session.pooled:
             refuse_failed(pooled)
             if "begun" in pooled.info:
-                is_over(pooled, await self._send(pooled, "COMMIT"))
+                answer = await self._send(pooled, "COMMIT", commits=True)
+                is_over(pooled, answer)
 
     async def rollback(self) -> None:
         """Undo what was not committed; what comes next begins anew."""
         await super().rollback()
-        self.known.clear()
+        self._inner.forget()
         if pooled := self._inner.pooled:
             await self.run_sync(lambda _: roll_back(pooled))
 
     async def close(self) -> None:
         """Roll back what was not committed, and give the connection back."""
         await super().close()
-        if pooled := self._inner.pooled:
-            await self.run_sync(lambda _: roll_back(pooled))
         await self.run_sync(lambda _: self._inner.give_back())
 
     async def _begin(self, pooled: PoolProxiedConnection) -> None:
@@ -177,12 +242,14 @@ class DirectSession(AsyncSession):
         pooled.info["begun"] = True
         await self._send(pooled, f"{session.begin_with}; {session.limits}")
 
-    async def _send(self, pooled: PoolProxiedConnection, words: str) -> str:
+    async def _send(
+        self, pooled: PoolProxiedConnection, words: str, *, commits: bool = False
+    ) -> str:
         driver: Any = pooled.driver_connection
         try:
             answer: str = await driver.execute(words)
         except DRIVER_ERRORS as error:
-            raise await self._failure(error, pooled) from None
+            raise await self._failure(error, pooled, commits=commits) from None
         return answer
 
     async def _run(
@@ -190,6 +257,7 @@ class DirectSession(AsyncSession):
         pooled: PoolProxiedConnection,
         statement: Statement,
         *rows: Mapping[str, Any],
+        commits: bool = False,
     ) -> Sequence[Any]:
         refuse_failed(pooled)  # if only because it has been given back meanwhile
         driver: Any = pooled.driver_connection
@@ -204,7 +272,9 @@ class DirectSession(AsyncSession):
                     statement.sql, given, record_class=statement.row_class
                 )
         except DRIVER_ERRORS as error:
-            raise await self._failure(error, pooled, statement, *rows) from None
+            raise await self._failure(
+                error, pooled, statement, *rows, commits=commits
+            ) from None
         return records
 
     async def _failure(
@@ -213,9 +283,12 @@ class DirectSession(AsyncSession):
         pooled: PoolProxiedConnection,
         statement: Statement | None = None,
         *rows: Mapping[str, Any],
+        commits: bool,
     ) -> Exception:
         # Whoever gives a connection up has to wait until PostgreSQL has been told.
-        return await self.run_sync(lambda _: failure(error, pooled, statement, rows))
+        return await self.run_sync(
+            lambda _: failure(error, pooled, statement, rows, commits=commits)
+        )
 
     @property
     def _inner(self) -> OneTaskSession:
@@ -260,7 +333,7 @@ def _after_begin(session: Session, transaction: SessionTransaction) -> None:
 
 @event.listens_for(OneTaskSession, "after_soft_rollback")
 def _after_rollback(session: OneTaskSession, *_: Any) -> None:
-    session.known.clear()  # it is to be read again
+    session.forget()
 
 
 def _refuse_use(session: Session) -> None:

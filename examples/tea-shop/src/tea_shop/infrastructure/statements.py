@@ -4,7 +4,7 @@ To compile one takes longer than a small query itself. What SQLAlchemy knows sta
 force: the columns, what converts their values, and which rows are hidden.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     insert,
     inspect,
+    literal,
     literal_column,
     make_url,
     select,
@@ -81,7 +82,10 @@ class Statement:
         ]
         if is_many:
             each = {key: _to_driver(one.type) for key, one in self.written.items()}
-            self._bound = [(key, _for_all(each[key])) for key, _ in self._bound]
+            self._bound = [
+                (key, _for_all(each[key]) if key in each else convert)
+                for key, convert in self._bound
+            ]
         constants = {name: compiled.params[name] for name, _ in self._bound}
         self._constants = {
             name: value for name, value in constants.items() if value is not None
@@ -136,12 +140,17 @@ def written_of(model_class: type[Base]) -> Columns:
     return {key: one for key, one in columns if not _is_made(one)}
 
 
-def defaults_of(model_class: type[Base]) -> dict[str, Any]:
-    """Return what a new row has in each written column where nothing is given."""
-    defaults, made = _defaults_of(model_class)
-    if not made:
-        return defaults
-    return {**defaults, **{key: make(None) for key, make in made.items()}}
+def complete(model_class: type[Base], rows: Sequence[dict[str, Any]]) -> Names:
+    """Give new rows what each begins with; return which values are of their own."""
+    constants, made = _defaults_of(model_class)
+    own = made.keys() | set[str]().union(*rows)
+    for row in rows:
+        for key, value in constants.items():
+            row.setdefault(key, value)
+        for key, make in made.items():
+            if key not in row:
+                row[key] = make(None)
+    return tuple(key for key in written_of(model_class) if key in own)
 
 
 @cache
@@ -194,19 +203,32 @@ def locking(model_class: type[EntityModel], *, shared: bool) -> Statement:
 
 
 @cache
-def inserting(model_class: type[Base]) -> Writing:
-    """Insert rows, and return what the database makes: of many, the keys alone."""
-    columns, written = columns_of(model_class), written_of(model_class)
-    made = {key: one for key, one in read_of(model_class).items() if key not in written}
+def inserting(model_class: type[Base], names: Names) -> Writing:
+    """Insert rows with these values, all else as rows begin.
+
+    Return what the database makes: of many, the keys alone.
+    """
+    columns, new = columns_of(model_class), written_of(model_class)
+    written = {key: columns[key] for key in names}
+    constants, _ = _defaults_of(model_class)
+    begun = {
+        columns[key]: literal(value, columns[key].type)
+        for key, value in constants.items()
+        if key not in written and value is not None
+    }
+    made = {key: one for key, one in read_of(model_class).items() if key not in new}
     keys = {key: one for key, one in made.items() if one.primary_key}
     rows = insert(_table(columns))
-    row = rows.values({one: _value(key, one) for key, one in written.items()})
+    row = rows.values({one: _value(key, one) for key, one in written.items()} | begun)
     one = Statement(row.returning(*made.values()), returned=made, written=written)
-    if _has_arrays(written):
+    if not written or _has_arrays(written):
         return Writing(one, None)
     given = _given(written)
-    in_order = select(*(given.c[key] for key in written)).order_by(given.c["_place"])
-    many = rows.from_select(list(written.values()), in_order).returning(*keys.values())
+    values = [*(given.c[key] for key in written), *begun.values()]
+    in_order = select(*values).order_by(given.c["_place"])
+    many = rows.from_select([*written.values(), *begun], in_order).returning(
+        *keys.values()
+    )
     return Writing(one, Statement(many, returned=keys, written=written, is_many=True))
 
 
@@ -313,9 +335,11 @@ def link_of(relation: Relation) -> tuple[Column[Any], Column[Any]]:
 
 @cache
 def _defaults_of(model_class: type[Base]) -> tuple[dict[str, Any], dict[str, Convert]]:
+    """Return what each new row begins with, and what is made for each anew."""
     columns = written_of(model_class).items()
     defaults = {key: getattr(one.default, "arg", None) for key, one in columns}
-    return defaults, {key: one for key, one in defaults.items() if callable(one)}
+    made = {key: one for key, one in defaults.items() if callable(one)}
+    return {key: one for key, one in defaults.items() if key not in made}, made
 
 
 def _referring(pairs: Any) -> Column[Any]:

@@ -7,7 +7,6 @@ from typing import Self
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from tea_shop.application.errors import CommitUnknown, TimedOut, Unavailable
 from tea_shop.application.unit_of_work import UnitOfWork
 from tea_shop.infrastructure.repositories.order import SqlAlchemyOrderRepository
 from tea_shop.infrastructure.repositories.tea import SqlAlchemyTeaRepository
@@ -45,12 +44,13 @@ class SqlAlchemyUnitOfWork(UnitOfWork):
         await self._session.__aexit__(exc_type, exc, traceback)
         end_use(self._session.sync_session)
 
+    async def flush(self) -> None:
+        await self._session.flush()
+
     async def commit(self) -> None:
         refuse_misuse(self._session.sync_session)
         try:
             await self._session.commit()
-        except (TimedOut, Unavailable):
-            raise CommitUnknown("the database did not answer to the commit") from None
         finally:
             end_use(self._session.sync_session)
 

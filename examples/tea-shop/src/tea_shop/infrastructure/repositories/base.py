@@ -1,7 +1,9 @@
 """What the repositories share."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
+from functools import cache
+from operator import itemgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, inspect, select
@@ -14,26 +16,25 @@ from tea_shop.infrastructure.models.base import (
     Base,
     EntityModel,
     SoftDeleteMixin,
-    row_of,
     values_of,
 )
 from tea_shop.infrastructure.session import DirectSession
-from tea_shop.infrastructure.statements import Relation, Statement, Writing
+from tea_shop.infrastructure.statements import Names, Relation, Statement, Writing
 
 Condition: TypeAlias = ColumnElement[bool]
 Parts: TypeAlias = Sequence[InstrumentedAttribute[Any]]
 ModelType = TypeVar("ModelType", bound=EntityModel)
 OtherType = TypeVar("OtherType", bound=EntityModel)
+EntityType = TypeVar("EntityType", bound="Entity")
+Links: TypeAlias = set[tuple[int, int]]
 Row: TypeAlias = dict[str, Any]
 
 
-class Versioned(Protocol):
+class Entity(Protocol):
     """An entity, as far as a repository has to know it."""
 
-    @property
-    def id(self) -> int: ...
-    @property
-    def version(self) -> int: ...
+    id: Any
+    version: int
 
 
 class BaseRepository(Generic[ModelType]):
@@ -114,7 +115,28 @@ class BaseRepository(Generic[ModelType]):
         testing = statements.testing(model_class, tuple(values))
         return bool(await self._session.fetch(testing, values))
 
-    async def get_versions(self, entities: Sequence[Versioned]) -> list[ModelType]:
+    async def later(
+        self,
+        write: Callable[..., Awaitable[None]],
+        to_model: Callable[[EntityType], ModelType],
+        entities: Sequence[EntityType],
+    ) -> None:
+        """Let a write wait that creates, updates or deletes the models of these.
+
+        They are kept as they are now, and get their identities and versions with it.
+        """
+        await self._session.direct()  # writes what waits, which may be of these
+        models = [(one, to_model(one)) for one in entities]
+
+        async def write_all() -> None:
+            await write(*(model for _, model in models))
+            for one, model in models:
+                if model.id in self._known:  # else it was taken out
+                    one.id, one.version = model.id, model.version
+
+        await self._session.postpone(write_all)
+
+    async def get_versions(self, entities: Sequence[Entity]) -> list[ModelType]:
         """Return the models of these entities as they were read, in their order.
 
         Raise `ConcurrentUpdate` where one has moved on, is gone or is named twice.
@@ -154,10 +176,10 @@ class BaseRepository(Generic[ModelType]):
         for unknown in [key for key in wanted if key not in found]:
             raise UnknownReference(f"{field} {unknown} is not known")
 
-    async def lock(self, *models: ModelType) -> None:
-        """Let nobody refer to the models until the transaction ends."""
+    async def lock(self, *entities: Entity) -> None:
+        """Let nobody refer to the models of these until the transaction ends."""
         locking = statements.locking(self.model_class, shared=False)
-        await self._session.write(locking, {"_keys": [model.id for model in models]})
+        await self._session.write(locking, {"_keys": [one.id for one in entities]})
 
     async def refuse_referenced(
         self,
@@ -175,23 +197,31 @@ class BaseRepository(Generic[ModelType]):
         """Insert the models, many with one statement; each gets its identity."""
         if not models:
             return
-        rows = [
-            {
-                **statements.defaults_of(self.model_class),
-                **values_of(model),
-                "version": 1,
-            }
-            for model in models
-        ]
-        made = await self._write(statements.inserting(self.model_class), rows)
+        rows = [values_of(model) for model in models]
+        owned, linked = self._relations()
+        names = [relation.key for relation in (*owned, *linked)]
+        has_parts = any(row.get(name) for row in rows for name in names)
+        for row in rows:
+            row.pop("version", None)  # each begins with the first
+        own = statements.complete(self.model_class, rows)
+        inserting = statements.inserting(self.model_class, own)
+        made = await self._write(inserting, rows, is_whole=not has_parts)
         # Identities are counted in the order in which the rows are given.
-        made.sort(key=lambda row: int(row["id"]))
-        links = self._links()
-        for model, row, new in zip(models, rows, made, strict=True):
-            values_of(model).update(row | new | {key: [] for key in links})
+        made.sort(key=itemgetter("id"))
+        for row, new in zip(rows, made, strict=True):
+            row.update(new)
+            for name in names:
+                row.setdefault(name, ())
         self._keep(models)
-        for relation in self._owned():
+        for relation in owned:
             await self._insert_parts(relation, models)
+        for relation in linked:
+            links = {
+                (model.id, one.id)
+                for model in models
+                for one in _parts(relation, model)
+            }
+            await self._write_links(statements.linking(relation), links)
 
     async def update(self, *models: ModelType) -> None:
         """Write the models over their rows, at once, and move each version on.
@@ -203,14 +233,22 @@ class BaseRepository(Generic[ModelType]):
             return
         written = statements.written_of(self.model_class).keys() - {"version"}
         names = tuple(sorted(written & values_of(models[0]).keys()))
-        await self._update(names, models)
-        for relation in self._owned():
-            await self._replace_parts(relation, models)
-        links = self._links()
-        for model in models if links else ():
+        owned, linked = self._relations()
+        others = [(one, self._with_other_parts(one, models)) for one in owned]
+        links = [(one, *await self._other_links(one, models)) for one in linked]
+        has_others = any(
+            changed for _, *changes in (*others, *links) for changed in changes
+        )
+        await self._update(names, models, is_whole=not has_others)
+        for relation, changed in others:
+            await self._replace_parts(relation, changed)
+        for relation, gone, new in links:
+            await self._write_links(statements.unlinking(relation), gone)
+            await self._write_links(statements.linking(relation), new)
+        for model in models:
             before = values_of(self._known.get(model.id))
-            linked = {key: before[key] for key in links if key in before}
-            values_of(model).update(linked | values_of(model))
+            kept = {one.key: before[one.key] for one in linked if one.key in before}
+            values_of(model).update(kept | values_of(model))
         self._keep(models)
 
     async def delete(self, *models: ModelType) -> None:
@@ -226,45 +264,21 @@ class BaseRepository(Generic[ModelType]):
             names = ("deleted_at", "is_active")
             for model in models:
                 values_of(model).update({key: values_of(hidden)[key] for key in names})
-            await self._update(names, models)
+            await self._update(names, models, is_whole=True)
         else:
+            deleting = statements.deleting(self.model_class)
             rows = [_keys(model) for model in models]
-            deleted = await self._write(statements.deleting(self.model_class), rows)
+            deleted = await self._write(deleting, rows, is_whole=True)
             await self._refuse_unwritten(models, {row["id"] for row in deleted})
         for model in models:
             self._known.pop(model.id, None)
-
-    async def link(
-        self, attribute: InstrumentedAttribute[Any], wanted: Mapping[int, Set[int]]
-    ) -> None:
-        """Link each model, by its identity, with these others and with no more."""
-        relation = inspect(self.model_class).relationships[attribute.key]
-        known = {
-            key: values_of(self._known.get(key)).get(relation.key) for key in wanted
-        }
-        if unread := [key for key, others in known.items() if others is None]:
-            known |= await self._read_parts(relation, unread)
-        before = {
-            (key, one.id) for key, others in known.items() for one in others or ()
-        }
-        after = {(key, other) for key, others in wanted.items() for other in others}
-        for statement, pairs in (
-            (statements.unlinking(relation), before - after),
-            (statements.linking(relation), after - before),
-        ):
-            if pairs:
-                owners, others = zip(*sorted(pairs), strict=True)
-                arrays = {"_owner": owners, "_other": others}
-                await self._session.write(statement, arrays)
-        for key, linked in wanted.items():
-            models = [row_of(relation.mapper.class_, id=one) for one in linked]
-            values_of(self._known.get(key))[relation.key] = models
 
     async def _read(
         self, statement: Statement, values: Mapping[str, Any]
     ) -> list[ModelType]:
         models = list(await self._session.fetch(statement, values))
-        for relation in self._relations() if models else ():
+        owned, linked = self._relations()
+        for relation in (*owned, *linked) if models else ():
             parts = await self._read_parts(relation, [model.id for model in models])
             for model in models:
                 setattr(model, relation.key, parts[model.id])
@@ -300,21 +314,28 @@ class BaseRepository(Generic[ModelType]):
     def _moved_on(self, key: int) -> ConcurrentUpdate:
         return ConcurrentUpdate(f"{self.model_class.__tablename__} {key} moved on")
 
-    async def _write(self, writing: Writing, rows: Sequence[Row]) -> list[Row]:
-        if len(rows) == 1 or writing.many is None:
-            records = await self._session.write(writing.one, *rows)
-            return writing.one.named(records)
-        arrays = {key: [row[key] for row in rows] for key in writing.many.written}
-        return writing.many.named(await self._session.write(writing.many, arrays))
+    async def _write(
+        self, writing: Writing, rows: Sequence[Row], *, is_whole: bool = False
+    ) -> list[Row]:
+        # Of many, some may have moved on: they are never a transaction of their own.
+        one, many = writing
+        if len(rows) == 1:
+            records = await self._session.write(one, *rows, is_whole=is_whole)
+            return one.named(records)
+        if many is None:
+            return one.named(await self._session.write(one, *rows))
+        arrays = {key: [row[key] for row in rows] for key in many.written}
+        return many.named(await self._session.write(many, arrays))
 
     async def _update(
-        self, names: tuple[str, ...], models: Sequence[ModelType]
+        self, names: tuple[str, ...], models: Sequence[ModelType], *, is_whole: bool
     ) -> None:
         updating = statements.updating(self.model_class, names)
         rows = [
             _keys(one) | {key: values_of(one)[key] for key in names} for one in models
         ]
-        made = {row["id"]: row for row in await self._write(updating, rows)}
+        moved = await self._write(updating, rows, is_whole=is_whole)
+        made = {row["id"]: row for row in moved}
         await self._refuse_unwritten(models, made.keys())
         for model in models:
             values_of(model).update(made[model.id])
@@ -327,43 +348,64 @@ class BaseRepository(Generic[ModelType]):
                 await self._session.fail()  # for others of them are written
                 raise self._moved_on(model.id)
 
-    def _relations(self) -> list[Relation]:
-        relationships = inspect(self.model_class).relationships
-        return [relationships[one.key] for one in self.parts]
+    def _relations(self) -> tuple[list[Relation], list[Relation]]:
+        return _relations_of(self.model_class, tuple(one.key for one in self.parts))
 
-    def _owned(self) -> list[Relation]:
-        return [one for one in self._relations() if one.secondary is None]
+    def _with_other_parts(
+        self, relation: Relation, models: Sequence[ModelType]
+    ) -> list[ModelType]:
+        """Return those that have other parts than they were read with."""
+        part_class: type[Base] = relation.mapper.class_
+        columns = statements.written_of(part_class)
+        owner = statements.owner_of(relation)
+        names = [key for key, one in columns.items() if one is not owner]
 
-    def _links(self) -> list[str]:
-        return [one.key for one in self._relations() if one.secondary is not None]
+        def parts_of(model: ModelType) -> list[list[object]]:
+            parts = _parts(relation, model)
+            return [[getattr(part, name, None) for name in names] for part in parts]
+
+        def has_others(model: ModelType) -> bool:
+            before = self._as_read(model)
+            return before is None or parts_of(model) != parts_of(before)
+
+        return [model for model in models if has_others(model)]
 
     async def _replace_parts(
         self, relation: Relation, models: Sequence[ModelType]
     ) -> None:
-        """Write the parts of those that have others than they were read with."""
-        part_class: type[Base] = relation.mapper.class_
-        columns = statements.written_of(part_class)
-        names = [
-            key
-            for key, one in columns.items()
-            if one is not statements.owner_of(relation)
-        ]
-
-        def parts_of(model: ModelType | None) -> list[list[object]]:
-            parts = values_of(model).get(relation.key, ())
-            return [[getattr(part, name, None) for name in names] for part in parts]
-
-        def has_others(model: ModelType) -> bool:
-            before = self._known.get(model.id)
-            if before is None or before is model:  # it does not tell what was read
-                return True
-            return parts_of(model) != parts_of(before)
-
-        changed = [one for one in models if has_others(one)]
-        if changed:
-            keys = {"_keys": [model.id for model in changed]}
+        if models:
+            keys = {"_keys": [model.id for model in models]}
             await self._session.write(statements.disowning(relation), keys)
-            await self._insert_parts(relation, changed)
+            await self._insert_parts(relation, models)
+
+    async def _other_links(
+        self, relation: Relation, models: Sequence[ModelType]
+    ) -> tuple[Links, Links]:
+        """Return the links that are gone, and the new ones, of those that name theirs."""
+        given = [model for model in models if relation.key in values_of(model)]
+        known = {
+            model.id: values_of(self._as_read(model)).get(relation.key)
+            for model in given
+        }
+        if unread := [key for key, others in known.items() if others is None]:
+            known |= await self._read_parts(relation, unread)
+        before = {
+            (key, one.id) for key, others in known.items() for one in others or ()
+        }
+        after = {
+            (model.id, one.id) for model in given for one in _parts(relation, model)
+        }
+        return before - after, after - before
+
+    async def _write_links(self, statement: Statement, links: Links) -> None:
+        if links:
+            owners, others = zip(*sorted(links), strict=True)
+            await self._session.write(statement, {"_owner": owners, "_other": others})
+
+    def _as_read(self, model: ModelType) -> ModelType | None:
+        """Return what was read of it, unless that is itself, which may be changed."""
+        known = self._known.get(model.id)
+        return None if known is model else known
 
     async def _insert_parts(
         self, relation: Relation, models: Sequence[ModelType]
@@ -371,12 +413,24 @@ class BaseRepository(Generic[ModelType]):
         part_class: type[Base] = relation.mapper.class_
         owner = statements.owner_of(relation).key
         rows = [
-            {**statements.defaults_of(part_class), **values_of(part), owner: model.id}
+            {**values_of(part), owner: model.id}
             for model in models
-            for part in values_of(model).get(relation.key, ())
+            for part in _parts(relation, model)
         ]
         if rows:
-            await self._write(statements.inserting(part_class), rows)
+            names = statements.complete(part_class, rows)
+            await self._write(statements.inserting(part_class, names), rows)
+
+
+@cache
+def _relations_of(
+    model_class: type[EntityModel], names: Names
+) -> tuple[list[Relation], list[Relation]]:
+    """Return those whose rows belong to the model, and those that it is linked with."""
+    relationships = inspect(model_class).relationships
+    relations = [relationships[name] for name in names]
+    owned = [one for one in relations if one.secondary is None]
+    return owned, [one for one in relations if one.secondary is not None]
 
 
 def joining(attribute: InstrumentedAttribute[Any], parts: Parts = ()) -> ORMOption:
@@ -391,6 +445,11 @@ def _loading(parts: Parts) -> list[Any]:
         else selectinload(one)
         for one in parts
     ]
+
+
+def _parts(relation: Relation, model: EntityModel) -> Sequence[Any]:
+    parts: Sequence[Any] = values_of(model).get(relation.key, ())
+    return parts
 
 
 def _keys(model: EntityModel) -> Row:

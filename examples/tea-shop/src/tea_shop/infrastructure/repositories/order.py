@@ -8,7 +8,6 @@ from tea_shop.domain.identities import OrderId
 from tea_shop.domain.order import Order, OrderNotFound, OrderRepository
 from tea_shop.domain.paging import Paged, Sliced
 from tea_shop.infrastructure.mappers.order import PARTS, to_entity, to_model
-from tea_shop.infrastructure.models.base import row_of
 from tea_shop.infrastructure.models.order import OrderModel
 from tea_shop.infrastructure.models.tea import TeaModel
 from tea_shop.infrastructure.repositories.base import BaseRepository
@@ -27,11 +26,7 @@ class SqlAlchemyOrderRepository(BaseRepository[OrderModel], OrderRepository):
         await self.refer_to(
             "tea_id", TeaModel, {part.tea_id for one in orders for part in one.lines}
         )
-        made = [to_model(one) for one in orders]
-        await self.create(*made)
-        for model, one in zip(made, orders, strict=True):
-            one.id = OrderId(model.id)
-            one.version = model.version
+        await self.later(self.create, to_model, orders)
 
     async def get(self, order_id: OrderId) -> Order:
         model = await self.get_by_id(order_id)
@@ -58,14 +53,10 @@ class SqlAlchemyOrderRepository(BaseRepository[OrderModel], OrderRepository):
             {part.tea_id for one in orders for part in one.lines},
             {row.tea_id for model in loaded for row in model.lines},
         )
-        changed = [to_model(one) for one in orders]
-        await self.update(*changed)
-        for model, one in zip(changed, orders, strict=True):
-            one.version = model.version
+        await self.later(self.update, to_model, orders)
 
     async def remove(self, order: Order) -> None:
-        model = row_of(OrderModel, id=order.id, version=order.version)
-        await self.delete(model)
+        await self.later(self.delete, to_model, [order])
 
     async def _page(
         self,

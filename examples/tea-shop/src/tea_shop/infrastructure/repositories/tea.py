@@ -8,7 +8,6 @@ from tea_shop.domain.identities import TeaId
 from tea_shop.domain.paging import Paged, Sliced
 from tea_shop.domain.tea import Tea, TeaNotFound, TeaRepository
 from tea_shop.infrastructure.mappers.tea import to_entity, to_model
-from tea_shop.infrastructure.models.base import row_of
 from tea_shop.infrastructure.models.order import OrderModel
 from tea_shop.infrastructure.models.tea import TeaModel
 from tea_shop.infrastructure.repositories.base import BaseRepository
@@ -23,11 +22,7 @@ class SqlAlchemyTeaRepository(BaseRepository[TeaModel], TeaRepository):
         await self.add_all([tea])
 
     async def add_all(self, teas: Sequence[Tea]) -> None:
-        made = [to_model(one) for one in teas]
-        await self.create(*made)
-        for model, one in zip(made, teas, strict=True):
-            one.id = TeaId(model.id)
-            one.version = model.version
+        await self.later(self.create, to_model, teas)
 
     async def get(self, tea_id: TeaId) -> Tea:
         model = await self.get_by_id(tea_id)
@@ -52,16 +47,12 @@ class SqlAlchemyTeaRepository(BaseRepository[TeaModel], TeaRepository):
 
     async def save_all(self, teas: Sequence[Tea]) -> None:
         await self.get_versions(teas)
-        changed = [to_model(one) for one in teas]
-        await self.update(*changed)
-        for model, one in zip(changed, teas, strict=True):
-            one.version = model.version
+        await self.later(self.update, to_model, teas)
 
     async def remove(self, tea: Tea) -> None:
-        model = row_of(TeaModel, id=tea.id, version=tea.version)
-        await self.lock(model)
-        await self.refuse_referenced(OrderModel, OrderModel.lines.any(tea_id=model.id))
-        await self.delete(model)
+        await self.lock(tea)
+        await self.refuse_referenced(OrderModel, OrderModel.lines.any(tea_id=tea.id))
+        await self.later(self.delete, to_model, [tea])
 
     async def _page(
         self,
