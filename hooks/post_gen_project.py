@@ -669,8 +669,8 @@ def many(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
         "refused": ['"none"', "[0]", "[2**63]"],
         "in_model": field["name"],
         "read": f"frozenset({identity}(other.id) for other in model.{field['name']})",
-        "write": f"[row_of({target['name']}Model, id=key)"
-        f" for key in {entity['variable']}.{field['attribute']}]",
+        "write": f"[row_of({target['name']}Model, id=other)"
+        f" for other in {entity['variable']}.{field['attribute']}]",
     }
 
 

@@ -109,10 +109,10 @@ EDITS = {
         "        ),": "{}\n        CheckConstraint(\"name <> ''\"),",
     },
     f"{PACKAGE}/infrastructure/repositories/customer.py": {
-        "        await self.delete(model)": "{}\n        await self.forget(model)",
+        "        await self.later(self.delete": "{}\n        await self.forget(customer)",
     },
     f"{PACKAGE}/infrastructure/repositories/order.py": {
-        "        changed = [": "{}\n        self.note(changed)",
+        "        await self.later(self.update": "{}\n        self.note(orders)",
     },
     f"{PACKAGE}/infrastructure/unit_of_work.py": {
         "        # Your own:": "{}\n        self.letters = Letters(session)",

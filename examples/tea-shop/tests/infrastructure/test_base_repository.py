@@ -396,7 +396,7 @@ async def test_a_locked_row_is_locked_for_all_others(
     repository = GenreRepository(examples)
     await repository.create(model)
 
-    await repository.lock(model)
+    await repository.lock(model.id)
 
     assert statements[-1].endswith("FOR UPDATE")
 

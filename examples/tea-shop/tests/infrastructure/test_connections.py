@@ -305,7 +305,7 @@ async def test_what_cannot_be_taken_at_once_is_waited_for(
 ) -> None:
     async with engine_of(container, **settings) as engine:
         session_factory = create_session_factory(engine)
-        processes = []
+        processes: list[object] = []
         for _ in range(2):
             async with session_factory() as session:
                 await session.open()

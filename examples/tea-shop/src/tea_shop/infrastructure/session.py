@@ -73,7 +73,7 @@ class OneTaskSession(Session):
         """Let the ORM use the connection, and begin the transaction on it."""
         if self.waiting:
             adapted: Any = self.open().dbapi_connection
-            adapted.run_async(lambda _: self.write_waiting())
+            adapted.run_async(self.write_waiting)
         if not isinstance(self.bind, Engine):
             return super().get_bind(*arguments, **options)
         if self.joined is None:
@@ -84,7 +84,7 @@ class OneTaskSession(Session):
             )
         return self.joined
 
-    async def write_waiting(self) -> None:
+    async def write_waiting(self, *_: Any) -> None:
         """Write what waits, if anything does."""
         waiting, self.waiting = self.waiting, None
         if waiting:

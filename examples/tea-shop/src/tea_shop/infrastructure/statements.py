@@ -148,8 +148,7 @@ def complete(model_class: type[Base], rows: Sequence[dict[str, Any]]) -> Names:
         for key, value in constants.items():
             row.setdefault(key, value)
         for key, make in made.items():
-            if key not in row:
-                row[key] = make(None)
+            row.setdefault(key, make(None))
     return tuple(key for key in written_of(model_class) if key in own)
 
 

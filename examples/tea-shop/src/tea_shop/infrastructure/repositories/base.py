@@ -176,10 +176,10 @@ class BaseRepository(Generic[ModelType]):
         for unknown in [key for key in wanted if key not in found]:
             raise UnknownReference(f"{field} {unknown} is not known")
 
-    async def lock(self, *entities: Entity) -> None:
-        """Let nobody refer to the models of these until the transaction ends."""
+    async def lock(self, *keys: int) -> None:
+        """Let nobody refer to these models until the transaction ends."""
         locking = statements.locking(self.model_class, shared=False)
-        await self._session.write(locking, {"_keys": [one.id for one in entities]})
+        await self._session.write(locking, {"_keys": keys})
 
     async def refuse_referenced(
         self,

@@ -50,7 +50,7 @@ class SqlAlchemyTeaRepository(BaseRepository[TeaModel], TeaRepository):
         await self.later(self.update, to_model, teas)
 
     async def remove(self, tea: Tea) -> None:
-        await self.lock(tea)
+        await self.lock(tea.id)
         await self.refuse_referenced(OrderModel, OrderModel.lines.any(tea_id=tea.id))
         await self.later(self.delete, to_model, [tea])
 
