@@ -109,7 +109,7 @@ EDITS = {
         "        ),": "{}\n        CheckConstraint(\"name <> ''\"),",
     },
     f"{PACKAGE}/infrastructure/repositories/customer.py": {
-        "        await self.later(self.delete": "{}\n        await self.forget(customer)",
+        "        await self.later(self.delete": "{}\n        self.forget(customer)",
     },
     f"{PACKAGE}/infrastructure/repositories/order.py": {
         "        await self.later(self.update": "{}\n        self.note(orders)",
