@@ -70,9 +70,9 @@ def address_in(log: Path, server: "subprocess.Popen[bytes]") -> str:
 # What the documentation says of a service
 
 DOCUMENTED = {  # examples of each operation, so that all have some thousand requests
-    "default": 70,
-    "types": 15,
-    "relations": 10,
+    "default": 50,
+    "types": 11,
+    "relations": 7,
 }
 DOCUMENTED_ONCE = pytest.mark.xdist_group("documented")  # the findings are shared
 CONFIG = """
