@@ -266,7 +266,7 @@ REPOSITORIES = [
            "await write(*(model for _, model in models))",
            "await write(*(to_model(one) for one, _ in models))"),
     Mutant("what was taken out moves on", "infrastructure/repositories/base.py",
-           "if model.id in self._known:", "if True:"),
+           "if model.id in known:", "if True:"),
     Mutant("a removal does not see what waits", "infrastructure/repositories/base.py",
            "await self._session.direct()", "pass", after="async def later("),
     Mutant("a reference is not locked", "infrastructure/statements.py",

@@ -24,7 +24,7 @@ def check_decimal(
     field: str, value: Decimal | None, *, digits: int, places: int
 ) -> None:
     """Refuse what the column would round, or has no room for."""
-    if value is None or value == 0:
+    if not value:
         return
     if not value.is_finite():
         raise InvalidValue(f"{field} must be a finite number")

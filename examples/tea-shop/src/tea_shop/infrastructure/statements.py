@@ -272,11 +272,15 @@ def deleting(model_class: type[EntityModel]) -> Writing:
 
 
 @cache
-def owned(relation: Relation) -> Statement:
-    """Read the rows that belong to the owners with `_keys`, first whose they are."""
+def owned(relation: Relation, *, is_single: bool) -> Statement:
+    """Read the rows that belong to the owners with `_keys`, first whose they are.
+
+    Those of a single one, which has the `_key`, come from the index in their order.
+    """
     model_class: type[Base] = relation.mapper.class_
     owner = owner_of(relation)
-    rows = select(model_class).where(_is_one(owner)).order_by(*relation.order_by or ())
+    condition = owner == _number("_key") if is_single else _is_one(owner)
+    rows = select(model_class).where(condition).order_by(*relation.order_by or ())
     columns = {owner.key: owner, **read_of(model_class)}
     return Statement(rows.with_only_columns(*columns.values()), returned=columns)
 
@@ -289,13 +293,14 @@ def disowning(relation: Relation) -> Statement:
 
 
 @cache
-def linked(relation: Relation) -> Statement:
-    """Read what the owners with `_keys` are linked to, first the owner, then its `id`."""
+def linked(relation: Relation, *, is_single: bool) -> Statement:
+    """Read, likewise, what they are linked to: first the owner, then its `id`."""
     owner, other = link_of(relation)
+    condition = owner == _number("_key") if is_single else _is_one(owner)
     target = relation.mapper.class_
     rows = select(owner, target.id).join_from(owner.table, target, target.id == other)
     return Statement(
-        rows.where(_is_one(owner)).order_by(owner, other),
+        rows.where(condition).order_by(owner, other),
         returned={owner.key: owner, "id": other},
     )
 

@@ -130,8 +130,9 @@ class BaseRepository(Generic[ModelType]):
 
         async def write_all() -> None:
             await write(*(model for _, model in models))
+            known = self._known
             for one, model in models:
-                if model.id in self._known:  # else it was taken out
+                if model.id in known:  # else it was taken out
                     one.id, one.version = model.id, model.version
 
         await self._session.postpone(write_all)
@@ -288,10 +289,11 @@ class BaseRepository(Generic[ModelType]):
     async def _read_parts(
         self, relation: Relation, owners: Sequence[int]
     ) -> dict[int, list[Any]]:
-        linked = relation.secondary is not None
-        statement = (statements.linked if linked else statements.owned)(relation)
+        reading = statements.owned if relation.secondary is None else statements.linked
+        statement = reading(relation, is_single=len(owners) == 1)
         parts: dict[int, list[Any]] = {owner: [] for owner in owners}
-        for row in await self._session.fetch(statement, {"_keys": owners}):
+        keys = {"_key": owners[0], "_keys": owners}
+        for row in await self._session.fetch(statement, keys):
             parts[row[0]].append(row)
         return parts
 
