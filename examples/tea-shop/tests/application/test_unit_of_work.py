@@ -168,6 +168,22 @@ async def test_what_is_refused_elsewhere_cannot_be_passed_over(
     assert await total(unit_of_work) == 0
 
 
+async def test_what_waits_is_not_passed_over_before_a_savepoint(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        one = await add_tea(uow)
+        same = replace(await new_tea(uow), name=one.name)
+        await uow.teas.add(same)
+        with pytest.raises(AlreadyTaken):
+            async with uow.savepoint():
+                pass
+        with pytest.raises(RolledBack):
+            await uow.commit()
+
+    assert await total(unit_of_work) == 0
+
+
 async def test_what_is_passed_over_in_a_savepoint_ends_it(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:
@@ -318,6 +334,23 @@ async def test_all_are_saved_or_none(unit_of_work: UnitOfWorkFactory) -> None:
 
     assert await kept(unit_of_work, new[0].id) == new[0]
     assert await kept(unit_of_work, new[2].id) == new[2]
+
+
+async def test_the_second_of_two_copies_is_not_saved(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    new = await keep(unit_of_work)
+
+    async with unit_of_work() as uow:
+        first = await uow.teas.get(new.id)
+        second = await uow.teas.get(new.id)
+        change(first)
+        await uow.teas.save(first)
+        with pytest.raises(ConcurrentUpdate):
+            await uow.teas.save(second)
+        await uow.commit()
+
+    assert await kept(unit_of_work, new.id) == first
 
 
 async def test_the_second_of_two_saves_at_once_fails(

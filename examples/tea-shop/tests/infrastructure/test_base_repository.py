@@ -183,6 +183,17 @@ async def test_parts_are_written_where_they_are_others(
 
 
 @pytest.mark.postgres
+async def test_the_orm_sees_what_waits_on_a_connection_of_others(
+    examples: DirectSession,
+) -> None:
+    await examples.postpone(
+        lambda: GenreRepository(examples).create(Genre(name="Novels"))
+    )
+
+    assert await examples.scalar(select(Genre.name)) == "Novels"
+
+
+@pytest.mark.postgres
 async def test_what_takes_many_statements_is_kept_as_one(
     kept_examples: DirectSession,
 ) -> None:

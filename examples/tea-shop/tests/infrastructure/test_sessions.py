@@ -258,6 +258,57 @@ async def test_what_waits_is_written_before_anything_else(
     assert await fetch() == 0
 
 
+async def test_what_waits_and_does_not_end_fails_the_transaction(
+    numbers: DirectSession,
+) -> None:
+    async def stop() -> None:
+        await write(numbers, 1)
+        raise asyncio.CancelledError
+
+    await numbers.postpone(stop)
+    with pytest.raises(asyncio.CancelledError):
+        await numbers.fetch(Statement(select(NUMBERS)), {})
+    with pytest.raises(RolledBack):
+        await numbers.commit()
+    await numbers.rollback()
+
+    await numbers.postpone(lambda: write(numbers, 1))
+    with pytest.raises(Misused):
+        await asyncio.create_task(numbers.commit())
+    await numbers.commit()
+    assert len(await numbers.fetch(Statement(select(NUMBERS)), {})) == 1
+
+
+async def test_nothing_follows_what_is_whole(numbers: DirectSession) -> None:
+    async def write_more() -> None:
+        await write(numbers, 1)
+        await write(numbers, 2)
+
+    async def wait_more() -> None:
+        await numbers.postpone(lambda: write(numbers, 2))
+        await write(numbers, 1)
+
+    for write_all in (write_more, wait_more):
+        await numbers.postpone(write_all)
+        with pytest.raises(Misused, match="is kept without this"):
+            await numbers.commit()
+        await numbers.rollback()
+
+
+async def test_a_commit_keeps_what_the_orm_has_not_joined(
+    numbers: DirectSession,
+) -> None:
+    await write(numbers, 1)
+    author = Author(name="not to be kept")
+    numbers.add(author)
+    numbers.expunge(author)
+
+    await numbers.commit()
+    await numbers.rollback()
+
+    assert len(await numbers.fetch(Statement(select(NUMBERS)), {})) == 1
+
+
 async def test_what_waits_is_not_kept_without_what_the_orm_writes(
     numbers: DirectSession,
 ) -> None:

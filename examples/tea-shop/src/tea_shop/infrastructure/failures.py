@@ -139,7 +139,7 @@ def failure(
     is_gone = isinstance(error, OSError) or isinstance(translated, Unavailable)
     if is_gone and pooled.is_valid:
         pooled.invalidate()
-    is_told = isinstance(error, asyncpg.QueryCanceledError)
+    is_told = getattr(error, "severity_en", None) == "ERROR"  # and not a FATAL end
     if commits and isinstance(translated, TimedOut | Unavailable) and not is_told:
         return CommitUnknown("the database did not answer to the commit")
     return translated

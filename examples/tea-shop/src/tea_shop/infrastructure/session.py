@@ -43,6 +43,7 @@ class OneTaskSession(Session):
     joined: Connection | None = None
     waiting: Write | None = None
     is_last = False  # whether what is written now is all that the commit has to keep
+    is_kept = False  # whether it has been written, and so been committed
 
     def __init__(self, *arguments: Any, turns: Turns, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -71,13 +72,15 @@ class OneTaskSession(Session):
 
     def get_bind(self, *arguments: Any, **options: Any) -> Engine | Connection:
         """Let the ORM use the connection, and begin the transaction on it."""
+        bind: Any = self.bind
         if self.waiting:
-            adapted: Any = self.open().dbapi_connection
+            pooled = self.open() if isinstance(bind, Engine) else bind.connection
+            adapted: Any = pooled.dbapi_connection
             adapted.run_async(self.write_waiting)
-        if not isinstance(self.bind, Engine):
+        if not isinstance(bind, Engine):
             return super().get_bind(*arguments, **options)
         if self.joined is None:
-            joined = Connection(self.bind, self.open())
+            joined = Connection(bind, self.open())
             # To SQLAlchemy each statement is on its own: `watch` begins and commits.
             self.joined = joined.execution_options(
                 isolation_level="AUTOCOMMIT", begin_with=self.begin_with
@@ -85,10 +88,16 @@ class OneTaskSession(Session):
         return self.joined
 
     async def write_waiting(self, *_: Any) -> None:
-        """Write what waits, if anything does."""
-        waiting, self.waiting = self.waiting, None
-        if waiting:
-            await waiting()
+        """Write what waits; where it does not come to its end, the transaction fails."""
+        while waiting := self.waiting:
+            refuse_misuse(self)
+            self.waiting = None
+            try:
+                await waiting()
+            except BaseException:
+                if self.pooled and self.pooled.is_valid:
+                    self.pooled.info["failed"] = True
+                raise
 
     def forget(self) -> None:
         """Let what was read be read again, and what waits not be written."""
@@ -113,7 +122,7 @@ class DirectSession(AsyncSession):
     or locks begins it, and so does the ORM; from then on both are in it.
 
     A write can wait, for whatever comes next to do it first. If that is the commit, and
-    the write is one statement, it needs no transaction either.
+    the write is one statement about one row, it needs no transaction either.
     """
 
     sync_session_class = OneTaskSession
@@ -177,13 +186,18 @@ class DirectSession(AsyncSession):
     ) -> Sequence[Any]:
         """Run a statement that writes or locks in the transaction, once for each row.
 
-        What waits may be written without one, where this `is_whole`.
+        It `is_whole` where whoever waited to run it runs no other: then the commit may
+        let it be a transaction of its own, and refuses any other that follows.
         """
-        pooled = await self.direct()
-        commits = is_whole and self._inner.is_last
+        pooled, session = await self.direct(), self._inner
+        if session.is_kept:
+            raise Misused("what was said to be the whole write is kept without this")
+        commits = is_whole and session.is_last
         if not commits:
             await self._begin(pooled)
-        return await self._run(pooled, statement, *rows, commits=commits)
+        records = await self._run(pooled, statement, *rows, commits=commits)
+        session.is_kept = commits
+        return records
 
     async def postpone(self, write: Write) -> None:
         """Let this wait until something else is read or written, or the commit."""
@@ -213,14 +227,15 @@ class DirectSession(AsyncSession):
         try:
             await session.write_waiting()
         finally:
-            session.is_last = False
+            session.is_last = session.is_kept = False
+        if session.pooled:
+            refuse_failed(session.pooled)
         if self.in_transaction():
             await super().commit()
-        elif pooled := session.pooled:
-            refuse_failed(pooled)
-            if "begun" in pooled.info:
-                answer = await self._send(pooled, "COMMIT", commits=True)
-                is_over(pooled, answer)
+        # The ORM commits what it has joined, and that may be nothing.
+        if (pooled := session.pooled) and "begun" in pooled.info:
+            answer = await self._send(pooled, "COMMIT", commits=True)
+            is_over(pooled, answer)
 
     async def rollback(self) -> None:
         """Undo what was not committed; what comes next begins anew."""

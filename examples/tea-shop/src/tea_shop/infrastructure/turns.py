@@ -28,12 +28,16 @@ class Turns:
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._pool: Any = engine.pool
+        self._engine = engine
         self._pings = engine.get_execution_options().get(PINGS, False)
         self._may_connect = True
         self._waiting: deque[asyncio.Future[None]] = deque()
         event.listen(engine.pool, "checkin", self._call_next)
         event.listen(engine.sync_engine, "do_connect", self._refuse_connect)
+
+    @property
+    def _pool(self) -> Any:
+        return self._engine.pool  # another one, once this one is disposed of
 
     def take_idle(
         self, take: Callable[[], PoolProxiedConnection]
@@ -71,6 +75,8 @@ class Turns:
             self._waiting.remove(turn)
 
     def _call_next(self, *_: Any) -> None:
+        if not self._may_connect:
+            return  # it comes back from whom it was refused to
         waiting = (turn for turn in self._waiting if not turn.done())
         if turn := next(waiting, None):
             turn.set_result(None)

@@ -56,7 +56,7 @@ class SqlAlchemyUnitOfWork(UnitOfWork):
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
-        refuse_misuse(self._session.sync_session)
+        await self._session.direct()  # what waits is not in it
         async with self._session.begin_nested():
             yield
             await self._session.direct()  # it refuses where nobody heeded an error

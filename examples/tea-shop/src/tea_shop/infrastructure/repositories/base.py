@@ -142,6 +142,7 @@ class BaseRepository(Generic[ModelType]):
 
         Raise `ConcurrentUpdate` where one has moved on, is gone or is named twice.
         """
+        await self._session.direct()  # writes what waits, which may be of these
         known = self._known
         unread = [one.id for one in entities if one.id not in known]
         if unread:
