@@ -285,8 +285,8 @@ async def test_nothing_follows_what_is_whole(numbers: DirectSession) -> None:
         await write(numbers, 2)
 
     async def wait_more() -> None:
-        await numbers.postpone(lambda: write(numbers, 2))
         await write(numbers, 1)
+        await numbers.postpone(lambda: write(numbers, 2))
 
     for write_all in (write_more, wait_more):
         await numbers.postpone(write_all)
