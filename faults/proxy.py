@@ -36,7 +36,7 @@ class Proxy:
         """Seconds that a message waits before it is passed on."""
         self.at_answer: Callable[[int], Fate] = lambda _: Fate.PASSES
         """What becomes of an answer, by its number on its line."""
-        self.is_commit = _is_commit
+        self.is_commit: Callable[[bytes], bool] = _is_commit
         """Whether a message commits: what is written alone has no COMMIT."""
         self.at_commit: Callable[[], Fate] = lambda: Fate.PASSES
         self.is_silent = asyncio.Event()
