@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import undefer
 
+from tea_shop.application.errors import RolledBack
 from tea_shop.domain.errors import (
     AlreadyTaken,
     ConcurrentUpdate,
@@ -217,6 +218,11 @@ async def test_what_takes_many_statements_is_kept_as_one(
         anna, bram = [author("Anna", id=key, version=1) for key in (anne.id, 0)]
         with pytest.raises(ConcurrentUpdate):
             await keep(write, anna, bram)
+        with pytest.raises(ConcurrentUpdate):
+            await write(anna, bram)  # at once
+        with pytest.raises(RolledBack):
+            await session.commit()
+        await session.rollback()
 
     found = await repository.get_many(0, 9)
     assert [(one.name, one.books[0].title) for one in found] == [("Anne", "Alpha")]

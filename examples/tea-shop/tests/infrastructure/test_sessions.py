@@ -180,7 +180,10 @@ async def test_a_session_serves_one_task(examples: DirectSession) -> None:
     async def fetch() -> None:
         await examples.fetch(Statement(select(Author.name)), {})
 
-    for use in (read, write, fetch):
+    async def commit() -> None:
+        await examples.commit()
+
+    for use in (read, write, fetch, commit):
         with pytest.raises(Misused, match="serves one task"):
             await asyncio.create_task(use())
 

@@ -176,7 +176,7 @@ async def test_a_body_that_does_not_come_is_given_up() -> None:
         yield b"a"
         await asyncio.Event().wait()
 
-    async with calling(trial(http_body_timeout=0.02)) as client:
+    async with asyncio.timeout(9), calling(trial(http_body_timeout=0.02)) as client:
         answer = await client.post("/size", content=parts())
 
     assert answer.status_code == answer.json()["status"] == 408
