@@ -549,8 +549,6 @@ SESSIONS = [
            '    del pooled.info["begun"]\n', ""),
     Mutant("a rollback of the driver's is none", "infrastructure/failures.py",
            '_run(pooled, "ROLLBACK")', "pass"),
-    Mutant("the end of a session leaves its transaction", "infrastructure/session.py",
-           "roll_back(self.pooled)", "pass"),
     Mutant("a rollback leaves the transaction", "infrastructure/session.py",
            "await self.run_sync(lambda _: roll_back(pooled))",
            "pass",
