@@ -279,7 +279,7 @@ def owned(relation: Relation, *, is_single: bool) -> Statement:
     """
     model_class: type[Base] = relation.mapper.class_
     owner = owner_of(relation)
-    condition = owner == _number("_key") if is_single else _is_one(owner)
+    condition = _is_of(owner, is_single)
     rows = select(model_class).where(condition).order_by(*relation.order_by or ())
     columns = {owner.key: owner, **read_of(model_class)}
     return Statement(rows.with_only_columns(*columns.values()), returned=columns)
@@ -296,11 +296,10 @@ def disowning(relation: Relation) -> Statement:
 def linked(relation: Relation, *, is_single: bool) -> Statement:
     """Read, likewise, what they are linked to: first the owner, then its `id`."""
     owner, other = link_of(relation)
-    condition = owner == _number("_key") if is_single else _is_one(owner)
     target = relation.mapper.class_
     rows = select(owner, target.id).join_from(owner.table, target, target.id == other)
     return Statement(
-        rows.where(condition).order_by(owner, other),
+        rows.where(_is_of(owner, is_single)).order_by(owner, other),
         returned={owner.key: owner, "id": other},
     )
 
@@ -418,6 +417,11 @@ def _is_one(column: Any) -> ColumnElement[bool]:
         bindparam("_keys", type_=ARRAY(BigInteger))
     )
     return condition
+
+
+def _is_of(owner: Column[Any], is_single: bool) -> ColumnElement[bool]:
+    """Compare with the `_key` of a single owner, or else with `_keys`."""
+    return owner == _number("_key") if is_single else _is_one(owner)
 
 
 def _is_made(column: Column[Any]) -> bool:

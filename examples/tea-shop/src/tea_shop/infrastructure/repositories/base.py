@@ -238,16 +238,14 @@ class BaseRepository(Generic[ModelType]):
         owned, linked = self._relations()
         others = [(one, self._with_other_parts(one, models)) for one in owned]
         links = [(one, *await self._other_links(one, models)) for one in linked]
-        has_others = any(
-            changed for _, *changes in (*others, *links) for changed in changes
-        )
+        has_others = any(any(changes) for _, *changes in (*others, *links))
         await self._update(names, models, is_whole=not has_others)
         for relation, changed in others:
             await self._replace_parts(relation, changed)
         for relation, gone, new in links:
             await self._write_links(statements.unlinking(relation), gone)
             await self._write_links(statements.linking(relation), new)
-        for model in models:
+        for model in models if linked else ():
             before = values_of(self._known.get(model.id))
             kept = {one.key: before[one.key] for one in linked if one.key in before}
             values_of(model).update(kept | values_of(model))
