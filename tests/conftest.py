@@ -49,9 +49,9 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> Run:
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def hook(name: str) -> ModuleType:
-    """Import a hook as it stands."""
-    return module_at(TEMPLATE / "hooks" / f"{name}.py")
+def part(name: str) -> ModuleType:
+    """Import a part of the template as it stands."""
+    return module_at(TEMPLATE / f"{name}.py")
 
 
 def module_at(path: Path) -> ModuleType:
@@ -125,10 +125,13 @@ EXAMPLE = dict(
 )
 
 
+PARTS = ("cookiecutter.json", "hexagonal_answers.py", "language.py", "rendering.py")
+
+
 def template_at(folder: Path) -> Path:
     """Make a repository of the template, to be changed."""
     folder.mkdir(parents=True)
-    for name in ("cookiecutter.json", "hexagonal_gate.py"):
+    for name in PARTS:
         shutil.copy(TEMPLATE / name, folder)
     for name in ("hooks", SERVICE):
         ignored = shutil.ignore_patterns("__pycache__")

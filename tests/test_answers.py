@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIN, TEMPLATE, Run, bake, generate, hook, run, texts
+from tests.conftest import BIN, TEMPLATE, Run, bake, generate, part, run, texts
 
 ANSWERS = {
     "project_name": "Tea Shop",
@@ -97,7 +97,7 @@ def test_a_bad_replayed_answer_is_refused_by_the_hook(tmp_path: Path) -> None:
     done = replay(tmp_path, **ANSWERS | {"package_name": "class"})
 
     assert done.code == 1
-    assert done.err.strip() == (
+    assert done.out.splitlines()[-1] == (
         "package_name 'class' is a keyword of Python: try class_service"
     )
     assert list((tmp_path / "out").iterdir()) == []
@@ -244,7 +244,7 @@ REFUSED = [
 def test_a_bad_answer_is_one_sentence_that_names_the_question(
     question: str, answer: str, reason: str
 ) -> None:
-    (problem,) = hook("pre_gen_project").problems(ANSWERS | {question: answer})
+    (problem,) = part("language").problems(ANSWERS | {question: answer})
 
     assert problem.startswith(f"{question} ")
     assert reason in problem

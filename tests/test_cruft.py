@@ -34,9 +34,9 @@ def test_an_update_brings_the_change_and_keeps_the_edits(
     commit(project)
     paging = template / SERVICE / "src/{{cookiecutter.package_name}}/domain/paging.py"
     paging.write_text(paging.read_text() + "\n\nNEWER = True\n")
-    hook = template / "hooks/pre_gen_project.py"
-    hook.write_text(
-        hook.read_text().replace("LONGEST_ENTITY = 32", "LONGEST_ENTITY = 33")
+    language = template / "language.py"
+    language.write_text(
+        language.read_text().replace("LONGEST_ENTITY = 32", "LONGEST_ENTITY = 33")
     )
     commit(template)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import EXAMPLE, TEMPLATE, bake, generate, hook, run, texts
+from tests.conftest import EXAMPLE, TEMPLATE, bake, generate, part, run, texts
 
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 
@@ -45,7 +45,7 @@ def test_the_model_that_the_readme_shows_makes_a_service(tmp_path: Path) -> None
 
 
 def test_the_readme_names_every_type() -> None:
-    for scalar in hook("pre_gen_project").SCALARS:
+    for scalar in part("language").SCALARS:
         assert re.search(rf"`\[?{scalar}\b", README), scalar
 
 

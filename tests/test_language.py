@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.conftest import hook
+from tests.conftest import part
 from tests.test_models import drawn, lay_out, structures
 
-pre = hook("pre_gen_project")
+language = part("language")
 
 
 def names(answer: str) -> list[str]:
-    entities, problems = pre.read_entities(answer)
+    entities, problems = language.read_entities(answer)
     assert problems == []
     return [entity.name for entity in entities]
 
 
 def read(answer: str) -> dict[str, Any]:
     """Return the entities as the templates get them."""
-    entities, found = pre.read_entities(answer)
+    entities, found = language.read_entities(answer)
     assert found == []
     return {entity.name: entity.as_json() for entity in entities}
 
@@ -38,7 +38,7 @@ def some(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def problems(answer: str) -> list[str]:
-    found: list[str] = pre.read_entities(answer)[1]
+    found: list[str] = language.read_entities(answer)[1]
     return found
 
 
@@ -75,7 +75,7 @@ def test_entities_are_separated_by_commas_semicolons_or_lines(answer: str) -> No
 def test_names_are_taken_in_any_usual_spelling(
     given: str, name: str, snake: str
 ) -> None:
-    entity = pre.derive(given)
+    entity = language.derive(given)
 
     assert (entity.name, entity.snake) == (name, snake)
 
@@ -109,7 +109,7 @@ def test_names_are_taken_in_any_usual_spelling(
     ],
 )
 def test_plurals_are_english(singular: str, plural: str) -> None:
-    assert pre.derive(singular).plural == plural
+    assert language.derive(singular).plural == plural
 
 
 @pytest.mark.parametrize(
@@ -134,23 +134,23 @@ def test_plurals_are_english(singular: str, plural: str) -> None:
     ],
 )
 def test_articles_go_by_the_sound(name: str, label: str) -> None:
-    assert pre.derive(name).a_label == label
+    assert language.derive(name).a_label == label
 
 
 def test_a_plural_can_be_given() -> None:
-    ((folk,), found) = pre.read_entities("Person / folk")
+    ((folk,), found) = language.read_entities("Person / folk")
 
     assert found == []
     assert (folk.plural, folk.labels) == ("folk", "folk")
 
 
 def test_acronyms_keep_their_capitals_in_the_plural() -> None:
-    assert pre.derive("OrderURL").labels == "order URLs"
+    assert language.derive("OrderURL").labels == "order URLs"
 
 
 @pytest.mark.parametrize("name", ["Return", "Class", "Import", "Yield"])
 def test_a_word_of_python_gets_an_underscore_as_a_module(name: str) -> None:
-    entity = pre.derive(name)
+    entity = language.derive(name)
 
     assert entity.module == entity.variable == f"{name.lower()}_"
     assert entity.snake == name.lower()
@@ -158,7 +158,7 @@ def test_a_word_of_python_gets_an_underscore_as_a_module(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Type", "Set", "Command", "Model"])
 def test_a_variable_hides_no_other(name: str) -> None:
-    entity = pre.derive(name)
+    entity = language.derive(name)
 
     assert entity.module == name.lower()
     assert entity.variable == f"{name.lower()}_"
@@ -439,9 +439,12 @@ def test_an_entity_comes_before_a_scalar_but_for_the_lower_case_one() -> None:
 @pytest.mark.parametrize(
     ("plural", "singular"),
     [
-        *((pre.derive(word).plural, word) for word in ("tag", "box", "person")),
-        *((pre.derive(word).plural, word) for word in ("category", "address")),
-        *((pre.derive(word).plural, word) for word in ("status", "analysis", "key")),
+        *((language.derive(word).plural, word) for word in ("tag", "box", "person")),
+        *((language.derive(word).plural, word) for word in ("category", "address")),
+        *(
+            (language.derive(word).plural, word)
+            for word in ("status", "analysis", "key")
+        ),
         ("order_lines", "order_line"),
         ("houses", "house"),
         ("purchases", "purchase"),
@@ -454,7 +457,7 @@ def test_an_entity_comes_before_a_scalar_but_for_the_lower_case_one() -> None:
     ],
 )
 def test_singulars_are_english(plural: str, singular: str) -> None:
-    assert pre.singular(plural) == singular
+    assert language.singular(plural) == singular
 
 
 def test_the_model_is_json() -> None:
@@ -466,7 +469,7 @@ def test_the_model_is_json() -> None:
 def test_names_of_pydantic_are_known() -> None:
     names = {name for name in dir(BaseModel) if not name.startswith("_")}
 
-    assert names <= pre.PYDANTIC_FIELDS
+    assert names <= language.PYDANTIC_FIELDS
 
 
 REFUSED = [
@@ -941,7 +944,7 @@ def together(head: list[str], fields: list[list[str]]) -> list[str]:
 def of_child(field: list[str], step: int, random: Random) -> Iterator[tuple[int, Any]]:
     """Put some fields of a child into a later step."""
     before, child = field[:3], field[3:-1]
-    if before[1:] == [":", "["] and child[0].lower() not in pre.SPELLINGS:
+    if before[1:] == [":", "["] and child[0].lower() not in language.SPELLINGS:
         head, fields = parts(child)
         if len(fields) > 1 and step < 3:
             later = [*before, *together(head[:1], fields[1:]), "]"]
@@ -952,14 +955,14 @@ def of_child(field: list[str], step: int, random: Random) -> Iterator[tuple[int,
 
 def in_steps(structure: list[list[str]], random: Random) -> list[str]:
     """Spread an answer over three steps, nothing before what it refers to."""
-    everyone = {pre._pascal(tokens[0]): parts(tokens) for tokens in structure}
+    everyone = {language._pascal(tokens[0]): parts(tokens) for tokens in structure}
     steps = {
         name: [random.randint(1, 3) for _ in fields or [name]]
         for name, (_, fields) in everyone.items()
     }
     for name in [*everyone] * 3:
         for place, field in enumerate(everyone[name][1]):
-            for other in everyone.keys() & set(map(pre._pascal, field)):
+            for other in everyone.keys() & set(map(language._pascal, field)):
                 steps[name][place] = max(steps[name][place], min(steps[other]))
     written: dict[int, list[list[str]]] = {1: [], 2: [], 3: []}
     for name, (head, fields) in everyone.items():
@@ -990,10 +993,10 @@ def test_no_step_changes_what_an_earlier_one_has_made() -> None:
     random, good = Random(7), 0  # noqa: S311
     for structure in [one for one in drawn(structures(), 25) for _ in range(4)]:
         steps = in_steps(structure, random)
-        whole, found = pre.read_entities("+".join(steps))
+        whole, found = language.read_entities("+".join(steps))
         good += not found
         for count in range(1, len(steps)) if not found else ():
             before = [up_to(count, entity) for entity in whole if entity.step <= count]
-            assert pre.read_entities("+".join(steps[:count])) == (before, [])
+            assert language.read_entities("+".join(steps[:count])) == (before, [])
 
     assert good > 40

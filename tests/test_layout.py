@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIN, hook
+from tests.conftest import BIN, part
 
-post = hook("post_gen_project")
+rendering = part("rendering")
 LONG, LONGER = (
     "a_name_of_thirty_letters_or_so",
     "another_name_of_forty_letters_or_more__",
@@ -44,7 +44,7 @@ def ruff(text: str, *arguments: str) -> str:
 def test_a_statement_is_folded_as_ruff_does(statement: str) -> None:
     text = f"if x:\n{statement}\n" if statement.startswith(" ") else f"{statement}\n"
 
-    folded = post.lay_out(text, "shop")
+    folded = rendering.lay_out(text, "shop")
 
     assert folded == ruff(text, "format", "--isolated")
 
@@ -61,7 +61,7 @@ def test_imports_are_sorted_as_ruff_does(tmp_path: Path) -> None:
     members = ", ".join(line.partition(" import ")[2] for line in imports)
     text = "\n".join([*imports, "", *members.split(", "), ""])
 
-    sorted_by_us = post.lay_out(text, "shop")
+    sorted_by_us = rendering.lay_out(text, "shop")
 
     isolated = ("--isolated", "--quiet", "--select", "I", "--fix")
     shop = ("--config", 'lint.isort.known-first-party=["shop"]')
@@ -71,4 +71,4 @@ def test_imports_are_sorted_as_ruff_does(tmp_path: Path) -> None:
 def test_comments_and_docstrings_are_left_as_they_are() -> None:
     text = f"# {LONG}({LONG}, {LONGER})\n" + f'"""{LONG}({LONG}, {LONGER})."""\n'
 
-    assert post.lay_out(text, "shop") == text
+    assert rendering.lay_out(text, "shop") == text

@@ -23,19 +23,20 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from tests.conftest import (
     BASEDPYRIGHT,
     CHECKS,
+    SERVICE,
     TEMPLATE,
     Run,
     bake,
     generate,
-    hook,
+    part,
     passes,
     passes_its_suite,
     run,
     texts,
 )
 
-pre = hook("pre_gen_project")
-post = hook("post_gen_project")
+language = part("language")
+rendering = part("rendering")
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")
 STABLE = settings(
     database=None,
@@ -91,7 +92,7 @@ DEFAULTS = {
     "str": st.text(LETTERS, min_size=1, max_size=40),
     "text": st.text(LETTERS, max_size=40),
 }
-NOT_ENTITIES = {"any", "entity", *pre.MODULES, *pre.SPELLINGS}
+NOT_ENTITIES = {"any", "entity", *language.MODULES, *language.SPELLINGS}
 NOT_ENTITIES |= {"i", "o"}
 VALUES = st.lists(
     st.sampled_from(NOUNS)
@@ -114,25 +115,25 @@ class Drawn:
 
     @property
     def table(self) -> str:
-        return str(pre.derive(self.name, self.plural).plural)
+        return str(language.derive(self.name, self.plural).plural)
 
     def room(self, kind: str) -> int:
         """How long the name of a field may be, so that PostgreSQL cuts no other."""
         mine, table = len(self.name), len(self.table)
         rooms = {
-            "enum": min(58 - table, pre.LONGEST_ENUM) - mine,
+            "enum": min(58 - table, language.LONGEST_ENUM) - mine,
             "many": min(55 - 2 * mine, (54 - mine) // 2),
             "reference": 56 - table,
         }
-        return int(min(pre.LONGEST_FIELD, rooms.get(kind, 58 - table)))
+        return int(min(language.LONGEST_FIELD, rooms.get(kind, 58 - table)))
 
     def free(self, name: str, kind: str) -> str:
         """Change the name of a field until it is free."""
         room = self.room(kind)
         for ending in ("", *"abcdefghijklmnopqrstuvwxyz"):
             free = name[: room - len(ending)].rstrip("_") + ending
-            one = pre.singular(free)
-            if not pre.UNUSABLE.keys() & {free} and not self.taken & {free, one}:
+            one = language.singular(free)
+            if not language.UNUSABLE.keys() & {free} and not self.taken & {free, one}:
                 break
         self.taken |= {free, one}
         return str(free)
@@ -142,7 +143,7 @@ def spelled(draw: st.DrawFn, name: str) -> str:
     """Spell the name of an entity in a usual way, but not as a scalar."""
     pascal = "".join(word.capitalize() for word in name.split("_"))
     ways = [pascal, name, name.replace("_", "-"), pascal[0].lower() + pascal[1:]]
-    return draw(st.sampled_from([way for way in ways if way not in pre.SCALARS]))
+    return draw(st.sampled_from([way for way in ways if way not in language.SCALARS]))
 
 
 def options(
@@ -159,7 +160,7 @@ def options(
 
 def scalar(draw: st.DrawFn, kind: str) -> tuple[list[str], list[str]]:
     """Draw the spelling of a scalar with its arguments, and a default."""
-    same = [alias for alias, other in pre.ALIASES.items() if other == kind]
+    same = [alias for alias, other in language.ALIASES.items() if other == kind]
     spelling, digits = draw(st.sampled_from([kind, *same])), ""
     arguments: list[str] = []
     default = draw(DEFAULTS[kind]) if kind in DEFAULTS else ""
@@ -185,11 +186,13 @@ def scalar(draw: st.DrawFn, kind: str) -> tuple[list[str], list[str]]:
 
 def plain(draw: st.DrawFn, entity: Drawn, *, in_child: bool) -> None:
     """Add a scalar, an enum or an array."""
-    kind = draw(st.sampled_from(["bare", "enum", "array", *sorted(pre.SCALARS)]))
+    kind = draw(st.sampled_from(["bare", "enum", "array", *sorted(language.SCALARS)]))
     if entity.room(kind) < 6:
         kind = "bare"
     name = entity.free(draw(PHRASES), kind)
-    flags = ["index"] if in_child or kind in pre.NOT_UNIQUE else ["index", "unique"]
+    flags = (
+        ["index"] if in_child or kind in language.NOT_UNIQUE else ["index", "unique"]
+    )
     if kind == "bare":
         tokens = options(draw, *flags, default=["x"], typed=False)
     elif kind == "enum":
@@ -200,7 +203,9 @@ def plain(draw: st.DrawFn, entity: Drawn, *, in_child: bool) -> None:
         behind = options(draw, "index", default=default)
         tokens = [":", "enum", "(", *inner[1:], ")", *behind]
     elif kind == "array":
-        element, _ = scalar(draw, draw(st.sampled_from(sorted(pre.SCALARS - {"json"}))))
+        element, _ = scalar(
+            draw, draw(st.sampled_from(sorted(language.SCALARS - {"json"})))
+        )
         tokens = [":", "[", *element, "]", *options(draw, "index")]
     else:
         type_, default = scalar(draw, kind)
@@ -224,7 +229,7 @@ def reference(
 def listing(draw: st.DrawFn, entity: Drawn, target: Drawn, kind: str) -> None:
     """Add a list of another entity, where there is room for it."""
     if entity.room(kind) > 6:
-        name = entity.free(pre.derive(draw(PHRASES)).plural, kind)
+        name = entity.free(language.derive(draw(PHRASES)).plural, kind)
         entity.fields.append([name, ":", "[", spelled(draw, target.name), "]"])
         entity.reverses += kind == "reverse"
 
@@ -260,7 +265,7 @@ def written(draw: st.DrawFn, entity: Drawn) -> list[str]:
 @st.composite
 def structures(draw: st.DrawFn) -> list[list[str]]:
     """Draw the tokens of 1 to 12 entities; those beyond are children."""
-    phrases = PHRASES.map(lambda phrase: phrase[: pre.LONGEST_ENTITY].rstrip("_"))
+    phrases = PHRASES.map(lambda phrase: phrase[: language.LONGEST_ENTITY].rstrip("_"))
     phrases = phrases.filter(lambda name: name not in NOT_ENTITIES)
     count = draw(st.integers(1, 12))
     names = st.lists(
@@ -271,7 +276,10 @@ def structures(draw: st.DrawFn) -> list[list[str]]:
     )
     everyone = [Drawn(name, taken={name}) for name in draw(names)]
     for entity in everyone:
-        if pre.singular(entity.name) != entity.name or draw(st.integers(0, 9)) == 9:
+        if (
+            language.singular(entity.name) != entity.name
+            or draw(st.integers(0, 9)) == 9
+        ):
             ending = draw(st.sampled_from(["_rows", "folk"]))
             entity.plural = f"{entity.name[:35]}{ending}"
     entities, owned = everyone[:count], everyone[count:]
@@ -292,7 +300,7 @@ def structures(draw: st.DrawFn) -> list[list[str]]:
             plain(draw, child, in_child=True)
         for target in draw(st.sets(places, max_size=2)):
             reference(draw, child, entities[target], optional=target >= place)
-        name = owner.free(pre.derive(draw(PHRASES)).plural, "children")
+        name = owner.free(language.derive(draw(PHRASES)).plural, "children")
         owner.fields.append([name, ":", "[", *written(draw, child), "]"])
     for entity in entities:
         if entity.fields and len(entity.fields) == entity.reverses:
@@ -333,11 +341,13 @@ def answers() -> list[str]:
 @pytest.fixture(scope="module")
 def models(answers: list[str]) -> list[str]:
     """Answers that are good."""
-    return [answer for answer in answers if not pre.read_entities(answer)[1]]
+    return [answer for answer in answers if not language.read_entities(answer)[1]]
 
 
 def test_nearly_every_model_that_is_drawn_is_good(answers: list[str]) -> None:
-    refused = list(filter(None, (pre.read_entities(answer)[1] for answer in answers)))
+    refused = list(
+        filter(None, (language.read_entities(answer)[1] for answer in answers))
+    )
 
     assert len(answers) > 80
     assert len(refused) < len(answers) / 10, refused
@@ -348,9 +358,9 @@ def test_nearly_every_model_that_is_drawn_is_good(answers: list[str]) -> None:
 def test_the_layout_of_an_answer_means_nothing(
     structure: list[list[str]], seed: int
 ) -> None:
-    entities, problems = pre.read_entities(lay_out(structure, seed))
+    entities, problems = language.read_entities(lay_out(structure, seed))
 
-    same_entities, same_problems = pre.read_entities(lay_out(structure, 0))
+    same_entities, same_problems = language.read_entities(lay_out(structure, 0))
     assert entities == same_entities
     assert len(problems) == len(same_problems)
 
@@ -364,6 +374,8 @@ NAMES = {
     "api": "none",
 }
 
+
+HOOK = (TEMPLATE / "hooks/post_gen_project.py").read_text()
 
 TOLD = {  # by cookiecutter, of itself
     "_checkout": None,
@@ -380,15 +392,14 @@ def made(folder: Path, answer: str, api: str = "none") -> Path:
     with (
         contextlib.chdir(folder),
         contextlib.redirect_stdout(io.StringIO()),
-        pytest.MonkeyPatch.context() as patch,
     ):
         answers = NAMES | TOLD | {"entities": answer, "api": api}
-        patch.setattr(pre, "ANSWERS", json.dumps(answers, sort_keys=True))
-        pre.main()
-        template = TEMPLATE / "{{cookiecutter.project_slug}}"
+        template = TEMPLATE / SERVICE
+        model = language.as_model(answers)
+        made_of = json.dumps(rendering.render_all(model, template))
         shutil.copytree(template, ".", copy_function=shutil.copy, dirs_exist_ok=True)
         Path("src/{{cookiecutter.package_name}}").rename("src/shop")
-        post.main()
+        exec(HOOK.replace("{{ cookiecutter | as_files }}", made_of), {})  # noqa: S102
     return folder
 
 
@@ -421,14 +432,14 @@ def test_any_model_makes_python(services: list[Path]) -> None:
 def test_laying_out_changes_no_meaning(
     models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lay_out = post.lay_out
+    lay_out = rendering.lay_out
 
     def held(text: str, package: str) -> str:
         laid_out = str(lay_out(text, package))
         assert meaning(laid_out) == meaning(text)
         return laid_out
 
-    monkeypatch.setattr(post, "lay_out", held)
+    monkeypatch.setattr(rendering, "lay_out", held)
     for number, model in enumerate(models[2::12]):
         made(tmp_path / str(number), model)
 
@@ -525,7 +536,7 @@ SOUP = [
 
 def is_good(answer: str) -> bool:
     """Hold what is read of an answer against what must be so of any."""
-    entities, problems = pre.read_entities(answer)
+    entities, problems = language.read_entities(answer)
     for problem in problems:
         sentence, *place = problem.split("\n")
         assert sentence.isprintable()
@@ -593,14 +604,16 @@ def test_any_characters_are_understood_or_told(text: str) -> None:
 def test_a_mutated_answer_that_is_good_makes_python(
     mutants: list[str], tmp_path: Path
 ) -> None:
-    good = [mutant for mutant in mutants[-200:] if not pre.read_entities(mutant)[1]]
+    good = [
+        mutant for mutant in mutants[-200:] if not language.read_entities(mutant)[1]
+    ]
 
     for number, answer in enumerate(good[:24]):
         compile_all(made(tmp_path / str(number), answer))
 
 
 def test_a_refused_answer_leaves_nothing(mutants: list[str], tmp_path: Path) -> None:
-    refused = [mutant for mutant in mutants[-200:] if pre.read_entities(mutant)[1]]
+    refused = [mutant for mutant in mutants[-200:] if language.read_entities(mutant)[1]]
 
     for number, answer in enumerate(refused[:24]):
         out = tmp_path / str(number)
@@ -611,7 +624,7 @@ def test_a_refused_answer_leaves_nothing(mutants: list[str], tmp_path: Path) -> 
             done = generate(out, entities=answer)
             told = done.out + done.err
         assert done.code == 1, answer
-        assert pre.read_entities(answer)[1][0].splitlines()[0] in told, answer
+        assert language.read_entities(answer)[1][0].splitlines()[0] in told, answer
         assert "Traceback" not in told, answer
         assert list(out.iterdir()) == []
 

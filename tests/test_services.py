@@ -17,7 +17,7 @@ from tests.conftest import (
     TEMPLATE,
     bake,
     generate,
-    hook,
+    part,
     passes,
     passes_its_suite,
     run,
@@ -114,8 +114,9 @@ def test_it_passes_the_checks_of_an_editor(tmp_path: Path, name: str) -> None:
 def test_its_suite_passes_and_covers_every_branch(service: Path, server: str) -> None:
     done = passes_its_suite(service, server)
 
-    count = hook("post_gen_project").count_tests
-    promised = sum(map(count, (service / "tests").rglob("test_*.py")))
+    count = part("rendering").count_tests
+    tests = (service / "tests").rglob("test_*.py")
+    promised = sum(count(path.read_text(encoding="utf-8")) for path in tests)
     assert f"{promised} passed" in done.out
 
 
@@ -133,7 +134,7 @@ def test_it_brings_what_the_tests_here_run_it_with(service: Path) -> None:
     brought = theirs["project"]["dependencies"] + theirs["dependency-groups"]["dev"]
     assert set(ours["dependency-groups"]["service"]) >= set(brought)
     names = {re.split(r"[\[>=]", requirement)[0] for requirement in brought}
-    assert names <= hook("pre_gen_project").DISTRIBUTIONS
+    assert names <= part("language").DISTRIBUTIONS
 
 
 def test_the_report_tells_the_number_of_tests(tmp_path: Path) -> None:
@@ -248,9 +249,9 @@ def test_the_hook_knows_every_class_beside_those_of_entities(generated: Path) ->
         name for name in found if re.match("[A-Z][a-z]", name) and "Zzz" not in name
     }
 
-    pre = hook("pre_gen_project")
-    of_types = {*pre.CLASSES_OF_TYPES.values(), pre.CLASS_OF_ENUMS}
-    assert classes - of_types == pre.CLASSES
+    language = part("language")
+    of_types = {*language.CLASSES_OF_TYPES.values(), language.CLASS_OF_ENUMS}
+    assert classes - of_types == language.CLASSES
 
 
 def test_the_hook_knows_every_module_beside_those_of_entities(generated: Path) -> None:
@@ -264,7 +265,7 @@ def test_the_hook_knows_every_module_beside_those_of_entities(generated: Path) -
     }
 
     of_types = {"email", "url"}  # their classes are known
-    assert beside - of_types | {"conftest"} == hook("pre_gen_project").MODULES
+    assert beside - of_types | {"conftest"} == part("language").MODULES
 
 
 def test_the_hook_knows_every_provider_beside_those_of_entities(
@@ -279,7 +280,7 @@ def test_the_hook_knows_every_provider_beside_those_of_entities(
         if isinstance(target, ast.Name) and "zzz" not in target.id
     }
 
-    assert providers - {"container", "engine"} <= hook("pre_gen_project").PROVIDERS
+    assert providers - {"container", "engine"} <= part("language").PROVIDERS
 
 
 def functions(project: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -312,8 +313,8 @@ def test_the_hook_knows_every_variable_beside_those_of_entities(
         if used & {"zzz", "zzz_other", "zzz_child"}:
             found |= lower(used)
 
-    pre = hook("pre_gen_project")
-    assert {name for name in found if pre.derive(name).variable == name} == set()
+    language = part("language")
+    assert {name for name in found if language.derive(name).variable == name} == set()
 
 
 def test_no_field_hides_a_name_that_is_used_beside_it(generated: Path) -> None:
@@ -332,20 +333,22 @@ def test_no_field_hides_a_name_that_is_used_beside_it(generated: Path) -> None:
                     found |= lower(beside)
                     found |= lower({getattr(part, "name", "") for part in node.body})
 
-    pre = hook("pre_gen_project")
+    language = part("language")
     public = {name for name in found if not name.startswith("_")}
-    assert public - pre.CHILD_FIELDS - pre.UNUSABLE.keys() == set()
+    assert public - language.CHILD_FIELDS - language.UNUSABLE.keys() == set()
 
 
 def test_the_hook_knows_every_name_of_pydantic() -> None:
     theirs = {name for name in dir(pydantic.BaseModel) if not name.startswith("_")}
 
-    pre = hook("pre_gen_project")
-    unknown = {name for name in theirs if not pre._field_name_problem(name, ENTITY)}
+    language = part("language")
+    unknown = {
+        name for name in theirs if not language._field_name_problem(name, ENTITY)
+    }
     assert unknown == set()
 
 
-ENTITY = hook("pre_gen_project").derive("Zzz")
+ENTITY = part("language").derive("Zzz")
 
 
 def test_no_line_of_a_report_is_cut(tmp_path: Path) -> None:

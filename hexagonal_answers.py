@@ -1,0 +1,78 @@
+"""Hands the answers to `language.py` and `rendering.py`, in cookiecutter's own process.
+
+A hook that fails leaves a traceback on the screen, and a slug such as `a/b` leaves
+folders; so the answers are checked when the last question is answered, and cookiecutter
+prints what is raised here in one piece.
+
+The two are read at each call and not imported: cruft renders two versions of the
+template in one process, each by its own rules. This module is imported, and that of the
+older version serves both; so its filters never change.
+"""
+
+import json
+import py_compile
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib.machinery import SourceFileLoader
+from importlib.util import cache_from_source
+from pathlib import Path
+from types import ModuleType
+
+from cookiecutter.exceptions import FailedHookException
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+TEMPLATE = Path(__file__).parent
+
+
+class Answers(Extension):
+    """Gives what cookiecutter renders the filters of this module."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.filters["refuse_bad_answers"] = refuse_bad_answers
+        environment.filters["as_files"] = as_files
+
+
+def refuse_bad_answers(answers: Mapping[str, str]) -> str:
+    """Return nothing; raise `FailedHookException` with every problem of the answers.
+
+    Questions that are not answered yet are passed over: a replay file has answered
+    them already.
+    """
+    problems = part("language").problems(answers)
+    if problems:
+        raise FailedHookException("\n".join(problems))
+    return ""
+
+
+def as_files(answers: Mapping[str, str]) -> str:
+    """Return as JSON what the hook is to do for good answers."""
+    model = part("language").as_model(answers)
+    service = TEMPLATE / "{{cookiecutter.project_slug}}"
+    return json.dumps(part("rendering").render_all(model, service))
+
+
+def part(name: str) -> ModuleType:
+    """Run a part of the template as it stands."""
+    path = TEMPLATE / f"{name}.py"
+    return version(path, path.read_bytes())
+
+
+@cache
+def version(path: Path, source: bytes) -> ModuleType:
+    """Run what a file has at present.
+
+    Its bytecode is kept by its content: what Python looks at by itself, the second and
+    the size, may be the same in two versions.
+    """
+    if not (sys.dont_write_bytecode or Path(cache_from_source(path)).exists()):
+        with suppress(OSError):  # a folder that is not one's own
+            py_compile.compile(
+                str(path), invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
+            )
+    module = ModuleType(path.stem)
+    SourceFileLoader(path.stem, str(path)).exec_module(module)
+    return module
