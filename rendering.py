@@ -666,7 +666,7 @@ def children(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
         "default": "()",
         "refused": ['"none"'],
         "commanded": f"tuple(part.to_domain() for part in command.{field['name']})",
-        "read": f"tuple(read_{child['snake']}(row) for row in model.{field['name']})",
+        "read": f"tuple(map(read_{child['snake']}, model.{field['name']}))",
         "write": f"[write_{child['snake']}(position, {child['variable']})"
         f" for position, {child['variable']} in"
         f" enumerate({entity['variable']}.{field['name']})]",

@@ -112,12 +112,21 @@ class AdvancedAlchemy(Contender):
 
     async def create(self, draft: Draft) -> int:
         async with self._config.get_session() as session:
-            product = await Products(session=session).add(Product(**draft._asdict()))
+            product = await Products(session=session).add(
+                Product(
+                    sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+                )
+            )
             await session.commit()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int]:
-        made = [Product(**draft._asdict()) for draft in drafts]
+        made = [
+            Product(
+                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+            )
+            for draft in drafts
+        ]
         async with self._config.get_session() as session:
             products = await Products(session=session).add_many(made)
             await session.commit()

@@ -55,14 +55,21 @@ class Generated(Contender):
         return order.lines
 
     async def create(self, draft: Draft) -> int:
-        product = Product.create(**draft._asdict())
+        product = Product.create(
+            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+        )
         async with self._unit_of_work() as uow:
             await uow.products.add(product)
             await uow.commit()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int]:
-        products = [Product.create(**draft._asdict()) for draft in drafts]
+        products = [
+            Product.create(
+                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+            )
+            for draft in drafts
+        ]
         async with self._unit_of_work() as uow:
             await uow.products.add_all(products)
             await uow.commit()

@@ -132,13 +132,20 @@ class Orm(Contender):
         return order.lines
 
     async def create(self, draft: Draft) -> int:
-        product = Product(**draft._asdict())
+        product = Product(
+            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+        )
         async with self._sessions() as session, session.begin():
             session.add(product)
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int]:
-        products = [Product(**draft._asdict()) for draft in drafts]
+        products = [
+            Product(
+                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+            )
+            for draft in drafts
+        ]
         async with self._sessions() as session, session.begin():
             session.add_all(products)
         return [product.id for product in products]

@@ -94,14 +94,21 @@ class Piccolo(Contender):
 
     async def create(self, draft: Draft) -> Any:
         products = self._products
-        product = products(**draft._asdict())
+        product = products(
+            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+        )
         async with self._db.transaction():
             await product.save()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[Any]:
         products = self._products
-        made = [products(**draft._asdict()) for draft in drafts]
+        made = [
+            products(
+                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+            )
+            for draft in drafts
+        ]
         rows: list[Any] = []
         async with self._db.transaction():
             for start in range(0, len(made), AT_ONCE):

@@ -339,7 +339,14 @@ class Reference(Contender):
 
 
 def _new(draft: Draft) -> Product:
-    return Product(id=None, version=1, **draft._asdict())
+    return Product(
+        id=None,
+        version=1,
+        sku=draft.sku,
+        name=draft.name,
+        price=draft.price,
+        stock=draft.stock,
+    )
 
 
 async def _restock(products: ProductRepository, identity: int) -> None:

@@ -121,14 +121,21 @@ class SqlModel(Contender):
             return (await session.exec(with_lines)).one().lines
 
     async def create(self, draft: Draft) -> int | None:
-        product = Product(**draft._asdict())
+        product = Product(
+            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+        )
         async with self._session() as session:
             session.add(product)
             await session.commit()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int | None]:
-        products = [Product(**draft._asdict()) for draft in drafts]
+        products = [
+            Product(
+                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+            )
+            for draft in drafts
+        ]
         async with self._session() as session:
             session.add_all(products)
             await session.commit()

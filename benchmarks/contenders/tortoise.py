@@ -84,7 +84,9 @@ class Tortoise(Contender):
 
     async def create(self, draft: Draft) -> int:
         async with in_transaction():
-            product = await Product.create(**draft._asdict())
+            product = await Product.create(
+                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+            )
         return product.id
 
     async def change(self, identity: int) -> None:

@@ -27,10 +27,21 @@ def test_a_decimal_can_be_as_exact_as_its_column(value: str) -> None:
     check_decimal("field", Decimal(value), digits=5, places=2)
 
 
-@pytest.mark.parametrize("value", ["1000", "1E+3", "0.001", "-1.005", "nan", "-inf"])
+@pytest.mark.parametrize(
+    "value", ["1000", "1E+3", "0.001", "-1.005", "1E-9999999", "nan", "-inf"]
+)
 def test_a_decimal_is_never_rounded(value: str) -> None:
     with pytest.raises(InvalidValue, match="field must "):
         check_decimal("field", Decimal(value), digits=5, places=2)
+
+
+def test_a_decimal_can_have_all_digits_of_the_widest_column() -> None:
+    check_decimal("field", Decimal(f"{'9' * 500}.{'9' * 500}"), digits=1000, places=500)
+
+    with pytest.raises(InvalidValue, match="field must have at most 1000 digits"):
+        check_decimal(
+            "field", Decimal(f"{'9' * 500}.{'9' * 501}"), digits=1000, places=500
+        )
 
 
 def test_a_line_can_be_as_long_as_its_limit() -> None:

@@ -5,12 +5,16 @@ type says.
 """
 
 import re
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
+from functools import cache
 
 from tea_shop.domain.errors import InvalidValue
 
-UNKEPT = re.compile(r"[\0\ud800-\udfff]")
-"""The characters that PostgreSQL does not keep: NUL and lone surrogates."""
+WIDE = Context(prec=1000)
+"""With room for all digits of any column, whatever else is calculated with."""
+
+SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Half a character, which no encoding has: only a bad decoder makes one."""
 
 
 def check_integer(field: str, value: int | None, *, bits: int) -> None:
@@ -28,12 +32,15 @@ def check_decimal(
         return
     if not value.is_finite():
         raise InvalidValue(f"{field} must be a finite number")
-    _, figures, exponent = value.as_tuple()
-    surplus = -int(exponent) - places
-    is_exact = surplus <= 0 or not any(figures[-surplus:])
-    if not is_exact or value.adjusted() >= digits - places:
+    has_room = value.adjusted() < digits - places
+    if not has_room or value.quantize(_step(places), ROUND_DOWN, WIDE) != value:
         rule = f"at most {digits} digits, {places} of them decimals"
         raise InvalidValue(f"{field} must have {rule}")
+
+
+@cache
+def _step(places: int) -> Decimal:
+    return Decimal(1).scaleb(-places)
 
 
 def check_line(field: str, value: str | None, *, longest: int) -> None:
@@ -49,5 +56,5 @@ def check_line(field: str, value: str | None, *, longest: int) -> None:
 
 def check_text(field: str, value: str | None) -> None:
     """Refuse what PostgreSQL does not keep."""
-    if value and UNKEPT.search(value):
+    if value and ("\0" in value or (not value.isascii() and SURROGATE.search(value))):
         raise InvalidValue(f"{field} must be text, without NUL or a lone surrogate")

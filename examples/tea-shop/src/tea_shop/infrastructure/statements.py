@@ -4,7 +4,7 @@ To compile one takes longer than a small query itself. What SQLAlchemy knows sta
 force: the columns, what converts their values, and which rows are hidden.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
@@ -102,9 +102,13 @@ class Statement:
             for name, convert in self._bound
         ]
 
-    def named(self, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    def named(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Return what the rows have as the attributes of their model."""
-        return [{key: getattr(row, key) for key in self.returned} for row in rows]
+        named: list[dict[str, Any]] = [{} for _ in rows]
+        for key in self.returned:
+            for one, row in zip(named, rows, strict=True):
+                one[key] = getattr(row, key)
+        return named
 
 
 class Writing(NamedTuple):
@@ -144,10 +148,14 @@ def complete(model_class: type[Base], rows: Sequence[dict[str, Any]]) -> Names:
     """Give new rows what each begins with; return which values are of their own."""
     constants, made = _defaults_of(model_class)
     own = made.keys() | set[str]().union(*rows)
+    begun = {key: constants[key] for key in constants.keys() - own}
     for row in rows:
-        for key, value in constants.items():
-            row.setdefault(key, value)
-        for key, make in made.items():
+        row |= begun
+    for key in constants.keys() & own:
+        for row in rows:
+            row.setdefault(key, constants[key])
+    for key, make in made.items():
+        for row in rows:
             row.setdefault(key, make(None))
     return tuple(key for key in written_of(model_class) if key in own)
 

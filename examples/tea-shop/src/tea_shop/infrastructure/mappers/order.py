@@ -15,7 +15,7 @@ def to_entity(model: OrderModel) -> Order:
         id=OrderId(model.id),
         version=model.version,
         guest=model.guest,
-        lines=tuple(read_order_line(row) for row in model.lines),
+        lines=tuple(map(read_order_line, model.lines)),
     )
 
 
@@ -25,15 +25,6 @@ def read_order_line(model: OrderLineModel) -> OrderLine:
         tea_id=model.tea_id,
         cups=model.cups,
     )
-
-
-def apply_changes(model: OrderModel, order: Order) -> None:
-    """Write the entity over its row; identity and version are not its to set."""
-    model.guest = order.guest
-    model.lines = [
-        write_order_line(position, order_line)
-        for position, order_line in enumerate(order.lines)
-    ]
 
 
 def write_order_line(position: int, order_line: OrderLine) -> OrderLineModel:
@@ -48,6 +39,13 @@ def write_order_line(position: int, order_line: OrderLine) -> OrderLineModel:
 
 def to_model(order: Order) -> OrderModel:
     """Make the row of an entity."""
-    model = row_of(OrderModel, id=order.id, version=order.version)
-    apply_changes(model, order)
-    return model
+    return row_of(
+        OrderModel,
+        id=order.id,
+        version=order.version,
+        guest=order.guest,
+        lines=[
+            write_order_line(position, order_line)
+            for position, order_line in enumerate(order.lines)
+        ],
+    )

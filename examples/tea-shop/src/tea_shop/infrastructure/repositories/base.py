@@ -199,7 +199,7 @@ class BaseRepository(Generic[ModelType]):
         """Insert the models, many with one statement; each gets its identity."""
         if not models:
             return
-        rows = [values_of(model) for model in models]
+        rows = [vars(model) for model in models]
         owned, linked = self._relations()
         names = [relation.key for relation in (*owned, *linked)]
         has_parts = any(row.get(name) for row in rows for name in names)
@@ -211,8 +211,9 @@ class BaseRepository(Generic[ModelType]):
         # Identities are counted in the order in which the rows are given.
         made.sort(key=itemgetter("id"))
         for row, new in zip(rows, made, strict=True):
-            row.update(new)
-            for name in names:
+            row |= new
+        for name in names:
+            for row in rows:
                 row.setdefault(name, ())
         self._keep(models)
         for relation in owned:
