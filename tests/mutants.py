@@ -10,6 +10,7 @@ well is a test that is missing.
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -17,9 +18,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tests.conftest import bake, module_at
 
@@ -30,8 +31,43 @@ ENTITIES = """
     Tag(name: str unique, weight: Decimal(6,2)?, share: float?, words: [str]?)
 """
 PACKAGE = Path("src/order_service")
-SUITE = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+SUITE = ["-x", "-q", "-p", "no:cacheprovider"]
 SUITE += ["-p", "pytest_asyncio.plugin"]  # what else there is would be imported
+LIBRARIES = [  # to import them takes longer than most suites need to find the bug
+    *("alembic.command", "asyncpg", "dependency_injector.providers"),
+    *("importlinter.application.use_cases", "pydantic_settings", "pytest"),
+    *("sqlalchemy.dialects.postgresql.asyncpg", "sqlalchemy.ext.asyncio"),
+]
+HTTP_LIBRARIES = [
+    *("fastapi", "httpx", "opentelemetry.instrumentation.asyncpg"),
+    *("opentelemetry.sdk.metrics.export", "opentelemetry.sdk.trace.export"),
+    *("structlog", "uvicorn"),
+]
+NURSERY = """
+import gc, json, os, signal, sys
+from importlib import import_module
+
+for name in sys.argv[1:]:
+    import_module(name)
+gc.freeze()
+for line in sys.stdin:
+    order = json.loads(line)
+    if child := os.fork():
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+        continue
+    signal.alarm(order["seconds"])
+    os.chdir(order["folder"])
+    os.environ |= {"PYTHONPATH": "src", "TEST_DATABASE_URL": order["server"]}
+    sys.path[0:1] = [order["folder"], os.path.join(order["folder"], "src")]
+    said = os.open(order["said"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for stream, target in enumerate([nothing, said, said]):
+        os.dup2(target, stream)
+    import pytest
+
+    sys.exit(pytest.main(order["arguments"]))
+"""
 LONGEST = 90  # seconds of a suite, then it hangs
 AT_ONCE = os.cpu_count() or 1
 FAILED = re.compile(r"^(?:FAILED|ERROR) (?:\S+::)?([^\s\[]+)", re.MULTILINE)
@@ -889,68 +925,107 @@ def likely_first(service: Path, file: Path) -> list[list[str]]:
     return [likely, [str(test) for test in in_order if str(test) not in likely]]
 
 
-async def outcome(service: Path, server: str, *tests: str) -> Outcome:
-    """Run the suite until its first failure."""
-    start = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        *(*SUITE, "--basetemp", str(service.with_name("tmp")), *tests),
-        cwd=service,
-        env={
-            **os.environ,
-            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-            "PYTHONPATH": "src",
-            "TEST_DATABASE_URL": server,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(LONGEST):
-            out, _ = await process.communicate()
-    except TimeoutError:
-        return Outcome("it hangs", time.perf_counter() - start)
-    finally:
-        if process.returncode is None:
-            process.kill()
+class Nursery:
+    """A process that has imported what suites import, and is copied for each.
+
+    Where there is no copying, on Windows, this cannot run.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def opened(cls, api: str) -> AsyncIterator[Self]:
+        """Import the libraries; end with all that has begun here."""
+        names = LIBRARIES + (HTTP_LIBRARIES if api == "fastapi" else [])
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", NURSERY, *names),
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            process_group=0,
+        )
+        try:
+            yield cls(process)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    failure = ""
-    if process.returncode:
-        found = FAILED.search(out.decode())
-        failure = found[1] if found else f"it ends with {process.returncode}"
-    return Outcome(failure, time.perf_counter() - start)
+
+    async def outcome(self, service: Path, server: str, *tests: str) -> Outcome:
+        """Run the suite until its first failure."""
+        start = time.perf_counter()
+        said = service.with_name("said")
+        order = {
+            "folder": str(service),
+            "server": server,
+            "said": str(said),
+            "seconds": LONGEST,
+            "arguments": [*SUITE, f"--basetemp={service.with_name('tmp')}", *tests],
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        code = int(await self._process.stdout.readline())
+        failure = ""
+        if code:
+            found = FAILED.search(said.read_text())
+            failure = found[1] if found else f"it ends with {code}"
+        if code == -signal.SIGALRM:
+            failure = "it hangs"
+        return Outcome(failure, time.perf_counter() - start)
 
 
 async def plant(
-    mutant: Mutant, service: Path, server: str, turns: asyncio.Semaphore
+    mutant: Mutant, service: Path, server: str, nurseries: asyncio.Queue[Nursery]
 ) -> Outcome:
     """Run the suite of a copy that has this bug."""
-    async with turns:
-        with tempfile.TemporaryDirectory(dir=service.parent) as folder:
-            copy = Path(folder) / service.name
-            shutil.copytree(service, copy)
-            bug, _ = planted(service, mutant)
-            (copy / PACKAGE / mutant.file).write_text(bug)
-            seconds = 0.0
-            for tests in likely_first(copy, Path(mutant.file)):
-                failure, more = await outcome(copy, server, *tests)
-                seconds += more
-                if failure:
-                    break
-            return Outcome(failure, seconds)
+    nursery = await nurseries.get()
+    with tempfile.TemporaryDirectory(dir=service.parent) as folder:
+        copy = Path(folder) / service.name
+        # The suite without a bug may be about to compile one of its modules.
+        shutil.copytree(service, copy, ignore=shutil.ignore_patterns("*.pyc.*"))
+        bug, _ = planted(service, mutant)
+        (copy / PACKAGE / mutant.file).write_text(bug)
+        seconds = 0.0
+        for tests in likely_first(copy, Path(mutant.file)):
+            failure, more = await nursery.outcome(copy, server, *tests)
+            seconds += more
+            if failure:
+                break
+    nurseries.put_nowait(nursery)
+    return Outcome(failure, seconds)
 
 
-async def plant_all(mutants: Sequence[Mutant], service: Path, server: str) -> int:
+async def suite(
+    service: Path, server: str, nurseries: asyncio.Queue[Nursery]
+) -> Outcome:
+    """Run the suite as it is."""
+    nursery = await nurseries.get()
+    seen = await nursery.outcome(service, server)
+    nurseries.put_nowait(nursery)
+    return seen
+
+
+async def plant_all(
+    mutants: Sequence[Mutant], service: Path, server: str, api: str
+) -> int:
     """Plant each, print what finds it, and return the number of those found."""
-    unchanged = await outcome(service, server)
-    if unchanged.failure:
-        print(f"The suite fails without a bug: {unchanged.failure}", file=sys.stderr)
-        return 0
-    print(row("bug", "found by", "seconds"))
+    nurseries = asyncio.Queue[Nursery]()
     survivors: list[Mutant] = []
-    turns = asyncio.Semaphore(AT_ONCE)
-    async with asyncio.TaskGroup() as group:
-        plants = [plant(mutant, service, server, turns) for mutant in mutants]
-        running = [group.create_task(one) for one in plants]
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(AT_ONCE):
+            nurseries.put_nowait(await stack.enter_async_context(Nursery.opened(api)))
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        suites = [suite(service, server, nurseries)]
+        suites += [plant(one, service, server, nurseries) for one in mutants]
+        unchanged, *running = [group.create_task(one) for one in suites]
+        if failure := (await unchanged).failure:
+            print(f"The suite fails without a bug: {failure}", file=sys.stderr)
+            for one in running:
+                one.cancel()
+            return 0
+        print(row("bug", "found by", "seconds"))
         for mutant, one in zip(mutants, running, strict=True):
             failure, seconds = await one
             print(row(mutant.name, failure or "NOTHING", f"{seconds:.1f}"), flush=True)
@@ -1005,7 +1080,7 @@ def plant_in(api: str, group: Sequence[Mutant], words: Sequence[str]) -> int:
         if outdated:
             print("\n".join(outdated), file=sys.stderr)
             return 1
-        found = asyncio.run(plant_all(mutants, service, server))
+        found = asyncio.run(plant_all(mutants, service, server, api))
     return 0 if found == len(mutants) else 1
 
 

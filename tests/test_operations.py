@@ -284,6 +284,7 @@ def database(
             ),
             "PGPASSWORD": PASSWORD,
         }
+    assert not Path(folder).exists()  # nor anything else of a server that is left
 
 
 async def set_up(url: str, user: str, name: str) -> None:

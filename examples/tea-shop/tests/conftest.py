@@ -94,7 +94,8 @@ async def new_database(server: URL, purpose: str) -> AsyncGenerator[URL]:
     try:
         yield server.set(database=name)
     finally:
-        await execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+        if os.environ.get("TEST_DATABASE_URL"):  # else it goes with its server
+            await execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The throw-away PostgreSQL is what it says, whoever ends it and however."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from dev.postgres import main, postgres
+from dev.postgres import main
 
 pytestmark = pytest.mark.postgres
 
@@ -34,41 +35,12 @@ def folder(url: str) -> Path:
 
 @pytest.fixture(autouse=True, scope="module")
 def owner() -> Generator["subprocess.Popen[str]"]:
-    """A process that owns a server, which starts while the other is tried."""
+    """A process that owns a server, which starts while the first tests run."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         yield process
         process.kill()
-
-
-async def test_it_answers_and_leaves_nothing_behind() -> None:
-    with postgres() as url:
-        engine = create_async_engine(url)
-        async with engine.connect() as connection:
-            lower = (await connection.execute(text("SELECT lower('ÄÖ')"))).scalar_one()
-        await engine.dispose()
-        there = folder(url).exists()
-
-    assert lower == "äö"
-    assert there
-    assert not folder(url).exists()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="the folder is that of a socket")
-def test_it_ends_with_an_owner_that_is_killed(owner: "subprocess.Popen[str]") -> None:
-    assert owner.stdout is not None
-    home = folder(owner.stdout.readline().strip())
-    process = int((home / "data" / "postmaster.pid").read_text().split()[0])
-
-    owner.kill()
-
-    deadline = time.monotonic() + 10
-    while home.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-    assert not home.exists()
-    assert not Path(f"/proc/{process}").exists()
 
 
 def test_a_command_is_given_the_url_and_its_exit_code_is_kept(
@@ -86,3 +58,26 @@ def test_no_command_is_told(
 ) -> None:
     assert main(command) == 2
     assert capsys.readouterr().err.startswith("no such command: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the folder is that of a socket")
+async def test_it_answers_and_ends_with_an_owner_that_is_killed(
+    owner: "subprocess.Popen[str]",
+) -> None:
+    assert owner.stdout is not None
+    url = owner.stdout.readline().strip()
+    home = folder(url)
+    process = int((home / "data" / "postmaster.pid").read_text().split()[0])
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        lower = await connection.scalar(text("SELECT lower('ÄÖ')"))
+    await engine.dispose()
+
+    owner.kill()
+
+    deadline = time.monotonic() + 10
+    while home.exists() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    assert lower == "äö"
+    assert not home.exists()
+    assert not Path(f"/proc/{process}").exists()

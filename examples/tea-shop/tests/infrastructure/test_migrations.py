@@ -100,14 +100,15 @@ async def test_each_can_be_taken_back_and_made_again(empty: AsyncConnection) -> 
     def go_up_and_down(connection: Connection) -> None:
         scripts = ScriptDirectory.from_config(alembic_config(connection))
         with Operations.context(MigrationContext.configure(connection)):
+            before = catalogue(connection)
             for script in reversed(list(scripts.walk_revisions())):
-                before = catalogue(connection)
                 script.module.upgrade()
                 made = catalogue(connection)
                 script.module.downgrade()
                 assert catalogue(connection) == before
                 script.module.upgrade()
                 assert catalogue(connection) == made != before
+                before = made
 
     await empty.run_sync(go_up_and_down)
 

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import pytest
 from fastapi import FastAPI, HTTPException, Request
@@ -18,7 +19,7 @@ CANARY = "canary-4711"
 OURS, THEIRS = "https://ours.example", "https://theirs.example"
 
 
-def trial(**settings: object) -> FastAPI:
+def make_trial(**settings: object) -> FastAPI:
     """An application with routes that do what the tests are about."""
     app = new_app(**settings)
 
@@ -56,6 +57,9 @@ def trial(**settings: object) -> FastAPI:
         raise HTTPException(999, "there is no such status")
 
     return app
+
+
+trial = cache(make_trial)  # one for many tests: an application takes long to make
 
 
 @pytest.mark.parametrize("given", ["1", "A.b_c-1", "x" * 64])
@@ -265,7 +269,7 @@ async def test_pages_of_a_known_origin_may(monkeypatch: pytest.MonkeyPatch) -> N
         "Access-Control-Request-Headers": "If-Match",
     }
 
-    async with calling(trial()) as client:
+    async with calling(make_trial()) as client:
         answer = await client.get("/health/live", headers={"Origin": OURS})
         failed = await client.get("/fails", headers={"Origin": OURS})
         asked = await client.options("/size", headers={"Origin": OURS, **wanted})

@@ -1,3 +1,4 @@
+from functools import cache
 from typing import Annotated
 
 import pytest
@@ -64,15 +65,24 @@ FAILED: list[tuple[type[Exception], int, str]] = [
 ]
 
 
-async def answer_to(error: Exception) -> Response:
-    """The answer where the use case raises this, to a request that is full of data."""
+@cache
+def failing() -> FastAPI:
+    """An application with a route that raises the error that it is given."""
     app = new_app()
 
     @app.post("/fails/{path}")
     async def fails(path: str, query: str, body: Annotated[str, Body()]) -> None:
         data = f"{path} {query} {body}"
+        error: Exception = app.state.error
         raise error from ValueError(data)
 
+    return app
+
+
+async def answer_to(error: Exception) -> Response:
+    """The answer where the use case raises this, to a request that is full of data."""
+    app = failing()
+    app.state.error = error
     async with calling(app) as client:
         headers = {"User-Agent": CANARY}
         return await client.post(
@@ -135,7 +145,7 @@ async def test_what_may_work_in_a_moment_says_when() -> None:
     assert "look before you ask again" in unknown.json()["detail"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client() -> AsyncClient:
     """A client of an application with routes that refuse."""
     app = new_app()
