@@ -25,6 +25,7 @@ from jinja2 import Environment
 from jinja2.ext import Extension
 
 TEMPLATE = Path(__file__).parent
+SERVICE = "{{cookiecutter.project_slug}}"
 
 
 class Answers(Extension):
@@ -49,15 +50,22 @@ def refuse_bad_answers(answers: Mapping[str, str]) -> str:
 
 
 def as_files(answers: Mapping[str, str]) -> str:
-    """Return as JSON what the hook is to do for good answers."""
-    model = part("language").as_model(answers)
-    service = TEMPLATE / "{{cookiecutter.project_slug}}"
-    return json.dumps(part("rendering").render_all(model, service))
+    """Return as JSON what the hook is to do for good answers.
+
+    Cookiecutter leaves no half of a service where this is a `FailedHookException`.
+    """
+    folder = Path.cwd()  # that of the template, where cookiecutter renders a hook
+    try:
+        model = part("language", folder).as_model(answers)
+        made = part("rendering", folder).render_all(model, folder / SERVICE)
+    except Exception as error:
+        raise FailedHookException(f"the template is broken: {error!r}") from error
+    return json.dumps(made)
 
 
-def part(name: str) -> ModuleType:
+def part(name: str, folder: Path = TEMPLATE) -> ModuleType:
     """Run a part of the template as it stands."""
-    path = TEMPLATE / f"{name}.py"
+    path = folder / f"{name}.py"
     return version(path, path.read_bytes())
 
 

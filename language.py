@@ -2035,7 +2035,7 @@ DEFAULTS: dict[str, Callable[[Field, Word], str]] = {
 
 
 def as_model(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what answers without a problem mean, as JSON could hold it."""
+    """Return what the templates are told of answers without a problem."""
     entities, _ = read_entities(answers["entities"])
     return {
         "name": answers["project_name"],

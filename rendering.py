@@ -22,7 +22,7 @@ from unicodedata import combining, east_asian_width
 from jinja2 import (
     Environment,
     FileSystemBytecodeCache,
-    FileSystemLoader,
+    FunctionLoader,
     StrictUndefined,
     Template,
 )
@@ -52,21 +52,25 @@ def render_all(model: dict[str, Any], template: Path) -> dict[str, Any]:
         for path in sorted(template.rglob("*"))
         if (source := path.relative_to(template).as_posix()) and path.is_file()
     }
-    copied: dict[str, str] = {}
-    files: dict[str, str] = {}
-    for source, name in names.items():
-        if not source.endswith(".jinja"):
-            copied[name] = (template / source).read_text(encoding="utf-8")
-        elif model["api"] != "none" or not OF_HTTP.match(name):
-            files |= render(
-                name.removesuffix(".jinja"), jinja.get_template(source), model
-            )
-    files |= record(model["answers"])
+    templates = [source for source in names if source.endswith(".jinja")]
+    copied = names.keys() - templates
+    files = record(model["answers"])
+    for source in templates:
+        if model["api"] != "none" or not OF_HTTP.match(names[source]):
+            target = names[source].removesuffix(".jinja")
+            files |= render(target, jinja.get_template(source), model)
+    tests = [text for name, text in files.items() if _is_test(name)]
+    tests += [(template / name).read_text("utf-8") for name in filter(_is_test, copied)]
+    counts = len(files) + len(copied), sum(map(count_tests, tests))
     return {
         "files": files,
-        "templates": [name for name in names.values() if name.endswith(".jinja")],
-        "report": report(model, copied | files),
+        "templates": [names[source] for source in templates],
+        "report": report(model, *counts),
     }
+
+
+def _is_test(name: str) -> bool:
+    return Path(name).name.startswith("test_")
 
 
 def render(target: str, source: Template, model: dict[str, Any]) -> dict[str, str]:
@@ -1485,13 +1489,8 @@ def git(folder: Path, *arguments: str) -> str:
     return ""
 
 
-def report(model: dict[str, Any], files: dict[str, str]) -> str:
+def report(model: dict[str, Any], files: int, tests: int) -> str:
     """Say what is made and which commands remain; the hook knows the folder."""
-    tests = sum(
-        count_tests(text)
-        for name, text in files.items()
-        if name.rpartition("/")[2].startswith("test_")
-    )
     entities = model["entities"]
     noun = "entity" if len(entities) == 1 else "entities"
     widest = max(len(entity["name"]) for entity in entities)
@@ -1509,7 +1508,7 @@ def report(model: dict[str, Any], files: dict[str, str]) -> str:
     return "\n".join(
         [
             "",
-            f"Created {model['slug']}: {len(entities)} {noun}, {len(files)} files,"
+            f"Created {model['slug']}: {len(entities)} {noun}, {files} files,"
             f" {tests} tests",
             *(f"  {e['name']:<{widest}}  in table {e['plural']}" for e in entities),
             "",
@@ -1547,7 +1546,7 @@ def environment(template: Path) -> Environment:
         bytecode_cache=FileSystemBytecodeCache(),  # compiling takes as long as all else
         cache_size=0,  # each is rendered once
         keep_trailing_newline=True,
-        loader=FileSystemLoader(template),
+        loader=FunctionLoader(lambda name: (template / name).read_text("utf-8")),
         lstrip_blocks=True,
         trim_blocks=True,
         undefined=StrictUndefined,

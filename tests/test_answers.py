@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIN, TEMPLATE, Run, bake, generate, part, run, texts
+from tests.conftest import (
+    BIN,
+    SERVICE,
+    TEMPLATE,
+    Run,
+    bake,
+    generate,
+    part,
+    run,
+    template_at,
+    texts,
+)
 
 ANSWERS = {
     "project_name": "Tea Shop",
@@ -365,3 +376,34 @@ def test_the_report_names_a_folder_elsewhere_as_a_whole(tmp_path: Path) -> None:
 def test_a_project_without_git_gets_none(tmp_path: Path) -> None:
     assert not (bake(tmp_path) / ".git").exists()
     assert shutil.which("git")
+
+
+def test_a_template_that_is_broken_leaves_no_half_of_a_service(tmp_path: Path) -> None:
+    template = template_at(tmp_path / "template")
+    readme = template / SERVICE / "README.md.jinja"
+    readme.write_text(readme.read_text() + "{% if %}")
+
+    done = run("cookiecutter", template, "--no-input", "-o", "out", cwd=tmp_path)
+
+    assert done.code == 1
+    assert done.out.splitlines()[-1].startswith("the template is broken: ")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_two_templates_in_one_process_are_not_mixed(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        template = template_at(tmp_path / name)
+        (template / SERVICE / ".strange").write_bytes(b"\xff")
+        readme = template / SERVICE / "README.md.jinja"
+        readme.write_text(f"This is {name}.\n")
+    calls = [f"cookiecutter({name!r}, no_input=True)" for name in ("one", "two")]
+    moves = "import os; os.rename('order-service', 'first')"
+    script = (
+        f"from cookiecutter.main import cookiecutter\n{calls[0]}\n{moves}\n{calls[1]}"
+    )
+
+    done = run("python", "-c", script, cwd=tmp_path)
+
+    assert done.code == 0, done.err
+    assert (tmp_path / "first/README.md").read_text() == "This is one.\n"
+    assert (tmp_path / "order-service/README.md").read_text() == "This is two.\n"

@@ -234,7 +234,9 @@ def entity_modules(project: Path) -> Iterator[Path]:
             yield path
 
 
-def test_the_hook_knows_every_class_beside_those_of_entities(generated: Path) -> None:
+def test_the_language_knows_every_class_beside_those_of_entities(
+    generated: Path,
+) -> None:
     found: set[str] = set()
     for path in entity_modules(generated):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -254,7 +256,9 @@ def test_the_hook_knows_every_class_beside_those_of_entities(generated: Path) ->
     assert classes - of_types == language.CLASSES
 
 
-def test_the_hook_knows_every_module_beside_those_of_entities(generated: Path) -> None:
+def test_the_language_knows_every_module_beside_those_of_entities(
+    generated: Path,
+) -> None:
     named = [*generated.rglob("zzz.py"), *generated.rglob("test_zzz.py")]
     folders = {path.parent for path in named}
     beside = {
@@ -268,7 +272,7 @@ def test_the_hook_knows_every_module_beside_those_of_entities(generated: Path) -
     assert beside - of_types | {"conftest"} == part("language").MODULES
 
 
-def test_the_hook_knows_every_provider_beside_those_of_entities(
+def test_the_language_knows_every_provider_beside_those_of_entities(
     generated: Path,
 ) -> None:
     tree = ast.parse((generated / "src/order_service/container.py").read_text())
@@ -303,7 +307,7 @@ def lower(found: set[str]) -> set[str]:
     return {name for name in found if name.islower() and "zzz" not in name}
 
 
-def test_the_hook_knows_every_variable_beside_those_of_entities(
+def test_the_language_knows_every_variable_beside_those_of_entities(
     generated: Path,
 ) -> None:
     """A variable named by an entity must not hide one that the function uses."""
@@ -338,7 +342,7 @@ def test_no_field_hides_a_name_that_is_used_beside_it(generated: Path) -> None:
     assert public - language.CHILD_FIELDS - language.UNUSABLE.keys() == set()
 
 
-def test_the_hook_knows_every_name_of_pydantic() -> None:
+def test_the_language_knows_every_name_of_pydantic() -> None:
     theirs = {name for name in dir(pydantic.BaseModel) if not name.startswith("_")}
 
     language = part("language")

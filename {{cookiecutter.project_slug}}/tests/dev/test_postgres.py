@@ -1,6 +1,5 @@
 """The throw-away PostgreSQL is what it says, whoever ends it and however."""
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -43,6 +42,13 @@ def owner() -> Generator["subprocess.Popen[str]"]:
         process.kill()
 
 
+@pytest.fixture(scope="module")
+def url(owner: "subprocess.Popen[str]") -> str:
+    """Where that server is, as soon as it can be reached."""
+    assert owner.stdout is not None
+    return owner.stdout.readline().strip()
+
+
 def test_a_command_is_given_the_url_and_its_exit_code_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -60,24 +66,27 @@ def test_no_command_is_told(
     assert capsys.readouterr().err.startswith("no such command: ")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the folder is that of a socket")
-async def test_it_answers_and_ends_with_an_owner_that_is_killed(
-    owner: "subprocess.Popen[str]",
-) -> None:
-    assert owner.stdout is not None
-    url = owner.stdout.readline().strip()
-    home = folder(url)
-    process = int((home / "data" / "postmaster.pid").read_text().split()[0])
+async def test_it_answers(url: str) -> None:
     engine = create_async_engine(url)
     async with engine.connect() as connection:
         lower = await connection.scalar(text("SELECT lower('ÄÖ')"))
     await engine.dispose()
 
+    assert lower == "äö"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the folder is that of a socket")
+def test_it_ends_with_an_owner_that_is_killed(
+    owner: "subprocess.Popen[str]", url: str
+) -> None:
+    home = folder(url)
+    process = int((home / "data" / "postmaster.pid").read_text().split()[0])
+
     owner.kill()
 
     deadline = time.monotonic() + 10
     while home.exists() and time.monotonic() < deadline:
-        await asyncio.sleep(0.01)
-    assert lower == "äö"
+        time.sleep(0.01)
+
     assert not home.exists()
     assert not Path(f"/proc/{process}").exists()

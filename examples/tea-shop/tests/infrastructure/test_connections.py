@@ -213,7 +213,7 @@ async def test_behind_pgbouncer_nothing_stays_on_a_connection(
 @pytest.mark.postgres
 async def test_what_does_not_answer_is_given_up(container: Container) -> None:
     async with (
-        engine_of(container, database_command_timeout=0.1) as engine,
+        engine_of(container, database_command_timeout=0.2) as engine,
         engine.connect() as connection,
     ):
         with pytest.raises(TimedOut, match="did not answer"):
@@ -227,7 +227,7 @@ async def test_a_statement_that_is_given_up_does_not_go_on(
 ) -> None:
     slow = statements.Statement(select(func.pg_sleep(3)))
     async with (
-        engine_of(container, database_command_timeout=0.2) as engine,
+        engine_of(container, database_command_timeout=0.3) as engine,
         create_session_factory(engine)() as session,
         container.engine().connect() as other,
     ):
@@ -557,7 +557,7 @@ async def test_a_commit_that_takes_too_long_is_unknown(
     container: Container, writes: int
 ) -> None:
     async with (
-        engine_of(container, database_command_timeout=0.1) as engine,
+        engine_of(container, database_command_timeout=0.2) as engine,
         SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow,
     ):
         for _ in range(writes):
@@ -572,7 +572,7 @@ async def test_a_commit_that_postgresql_gave_up_is_not_kept(
 ) -> None:
     async with (
         connect(container.settings()) as other,
-        engine_of(container, database_statement_timeout=0.1) as engine,
+        engine_of(container, database_statement_timeout=0.2) as engine,
         SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow,
     ):
         await uow.teas.add(await new_tea(uow))

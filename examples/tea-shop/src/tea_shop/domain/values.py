@@ -40,7 +40,7 @@ def check_decimal(
 
 @cache
 def _step(places: int) -> Decimal:
-    return Decimal(1).scaleb(-places)
+    return Decimal((0, (1,), -places))
 
 
 def check_line(field: str, value: str | None, *, longest: int) -> None:

@@ -104,7 +104,7 @@ class EntityModel(IdMixin, VersionMixin, TimestampMixin, Base):
     __abstract__ = True
 
 
-def row_of(model_class: type[ModelType], **values: object) -> ModelType:
+def row_of(model_class: type[ModelType], /, **values: object) -> ModelType:
     """Make a row with attributes of the model, of which no session keeps account.
 
     It is set and read like a model, many times faster, and has nothing but what it was
