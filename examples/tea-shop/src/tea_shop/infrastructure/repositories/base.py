@@ -126,12 +126,13 @@ class BaseRepository(Generic[ModelType]):
         They are kept as they are now, and get their identities and versions with it.
         """
         await self._session.direct()  # writes what waits, which may be of these
-        models = [(one, to_model(one)) for one in entities]
+        written = list(entities)
+        models = [to_model(one) for one in written]
 
         async def write_all() -> None:
-            await write(*(model for _, model in models))
+            await write(*models)
             known = self._known
-            for one, model in models:
+            for one, model in zip(written, models, strict=True):
                 if model.id in known:  # else it was taken out
                     one.id, one.version = model.id, model.version
 
@@ -202,7 +203,7 @@ class BaseRepository(Generic[ModelType]):
         rows = [vars(model) for model in models]
         owned, linked = self._relations()
         names = [relation.key for relation in (*owned, *linked)]
-        has_parts = any(row.get(name) for row in rows for name in names)
+        has_parts = any(row.get(name) for name in names for row in rows)
         for row in rows:
             row.pop("version", None)  # each begins with the first
         own = statements.complete(self.model_class, rows)
@@ -326,7 +327,7 @@ class BaseRepository(Generic[ModelType]):
             return one.named(records)
         if many is None:
             return one.named(await self._session.write(one, *rows))
-        arrays = {key: [row[key] for row in rows] for key in many.written}
+        arrays = {key: list(map(itemgetter(key), rows)) for key in many.written}
         return many.named(await self._session.write(many, arrays))
 
     async def _update(
