@@ -314,8 +314,8 @@ REPOSITORIES = [
     Mutant("a change is kept without its parts", "infrastructure/repositories/base.py",
            "is_whole=not has_others", "is_whole=True"),
     Mutant("what waits is kept as it is then", "infrastructure/repositories/base.py",
-           "await write(*(model for _, model in models))",
-           "await write(*(to_model(one) for one, _ in models))"),
+           "await write(*models)", "models[:] = map(to_model, written)\n"
+           "            await write(*models)"),
     Mutant("what was taken out moves on", "infrastructure/repositories/base.py",
            "if model.id in known:", "if True:"),
     Mutant("a removal does not see what waits", "infrastructure/repositories/base.py",
