@@ -71,7 +71,7 @@ def part(name: str, folder: Path = TEMPLATE) -> ModuleType:
 
 @cache
 def version(path: Path, source: bytes) -> ModuleType:
-    """Run what a file has at present.
+    """Run what a file has at present, which is its `source`, once.
 
     Its bytecode is kept by its content: what Python looks at by itself, the second and
     the size, may be the same in two versions.

@@ -61,11 +61,11 @@ def render_all(model: dict[str, Any], template: Path) -> dict[str, Any]:
             files |= render(target, jinja.get_template(source), model)
     tests = [text for name, text in files.items() if _is_test(name)]
     tests += [(template / name).read_text("utf-8") for name in filter(_is_test, copied)]
-    counts = len(files) + len(copied), sum(map(count_tests, tests))
+    number = len(files) + len(copied)
     return {
         "files": files,
         "templates": [names[source] for source in templates],
-        "report": report(model, *counts),
+        "report": report(model, number, sum(map(count_tests, tests))),
     }
 
 

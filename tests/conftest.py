@@ -49,11 +49,6 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> Run:
     return Run(done.returncode, done.stdout, done.stderr)
 
 
-def part(name: str) -> ModuleType:
-    """Import a part of the template as it stands."""
-    return module_at(TEMPLATE / f"{name}.py")
-
-
 def module_at(path: Path) -> ModuleType:
     """Import a module that is on no path."""
     spec = importlib.util.spec_from_file_location(path.stem, path)

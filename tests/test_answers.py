@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hexagonal_answers import part
 from tests.conftest import (
     BIN,
     SERVICE,
@@ -16,7 +17,6 @@ from tests.conftest import (
     Run,
     bake,
     generate,
-    part,
     run,
     template_at,
     texts,

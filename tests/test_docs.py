@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import EXAMPLE, TEMPLATE, bake, generate, part, run, texts
+from hexagonal_answers import part
+from tests.conftest import EXAMPLE, TEMPLATE, bake, generate, run, texts
 
 README = (TEMPLATE / "README.md").read_text(encoding="utf-8")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.conftest import part
+from hexagonal_answers import part
 from tests.test_models import drawn, lay_out, structures
 
 language = part("language")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BIN, part
+from hexagonal_answers import part
+from tests.conftest import BIN
 
 rendering = part("rendering")
 LONG, LONGER = (

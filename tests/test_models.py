@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from hexagonal_answers import part
 from tests.conftest import (
     BASEDPYRIGHT,
     CHECKS,
@@ -28,7 +29,6 @@ from tests.conftest import (
     Run,
     bake,
     generate,
-    part,
     passes,
     passes_its_suite,
     run,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from hexagonal_answers import part
 from tests.conftest import (
     BASEDPYRIGHT,
     CHECKS,
@@ -17,7 +18,6 @@ from tests.conftest import (
     TEMPLATE,
     bake,
     generate,
-    part,
     passes,
     passes_its_suite,
     run,

@@ -112,21 +112,12 @@ class AdvancedAlchemy(Contender):
 
     async def create(self, draft: Draft) -> int:
         async with self._config.get_session() as session:
-            product = await Products(session=session).add(
-                Product(
-                    sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-                )
-            )
+            product = await Products(session=session).add(_new(draft))
             await session.commit()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int]:
-        made = [
-            Product(
-                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-            )
-            for draft in drafts
-        ]
+        made = [_new(draft) for draft in drafts]
         async with self._config.get_session() as session:
             products = await Products(session=session).add_many(made)
             await session.commit()
@@ -160,3 +151,7 @@ async def _following(products: Products, identity: int) -> Sequence[Product]:
         LimitOffset(PAGE, 0),
         is_active=True,
     )
+
+
+def _new(draft: Draft) -> Product:
+    return Product(sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock)

@@ -55,21 +55,14 @@ class Generated(Contender):
         return order.lines
 
     async def create(self, draft: Draft) -> int:
-        product = Product.create(
-            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-        )
+        product = _new(draft)
         async with self._unit_of_work() as uow:
             await uow.products.add(product)
             await uow.commit()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int]:
-        products = [
-            Product.create(
-                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-            )
-            for draft in drafts
-        ]
+        products = [_new(draft) for draft in drafts]
         async with self._unit_of_work() as uow:
             await uow.products.add_all(products)
             await uow.commit()
@@ -114,4 +107,10 @@ def _known(identity: int) -> Product:
         name="known",
         price=Decimal(1),
         stock=1,
+    )
+
+
+def _new(draft: Draft) -> Product:
+    return Product.create(
+        sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
     )

@@ -132,20 +132,13 @@ class Orm(Contender):
         return order.lines
 
     async def create(self, draft: Draft) -> int:
-        product = Product(
-            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-        )
+        product = _new(draft)
         async with self._sessions() as session, session.begin():
             session.add(product)
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int]:
-        products = [
-            Product(
-                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-            )
-            for draft in drafts
-        ]
+        products = [_new(draft) for draft in drafts]
         async with self._sessions() as session, session.begin():
             session.add_all(products)
         return [product.id for product in products]
@@ -169,3 +162,7 @@ async def _following(session: AsyncSession, identity: int) -> Sequence[Product]:
     following = select(Product).where(Product.id > identity, Product.is_active)
     found = await session.scalars(following.order_by(Product.id).limit(PAGE))
     return found.all()
+
+
+def _new(draft: Draft) -> Product:
+    return Product(sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock)

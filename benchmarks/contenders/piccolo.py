@@ -93,22 +93,14 @@ class Piccolo(Contender):
         return await objects.order_by(products.id).limit(PAGE)
 
     async def create(self, draft: Draft) -> Any:
-        products = self._products
-        product = products(
-            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-        )
+        product = self._new(draft)
         async with self._db.transaction():
             await product.save()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[Any]:
         products = self._products
-        made = [
-            products(
-                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-            )
-            for draft in drafts
-        ]
+        made = [self._new(draft) for draft in drafts]
         rows: list[Any] = []
         async with self._db.transaction():
             for start in range(0, len(made), AT_ONCE):
@@ -132,3 +124,8 @@ class Piccolo(Contender):
         known = (products.id == identity) & (products.version == 1)
         async with self._db.transaction():
             await products.delete().where(known)
+
+    def _new(self, draft: Draft) -> Any:
+        return self._products(
+            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
+        )

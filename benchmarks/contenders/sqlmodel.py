@@ -121,21 +121,14 @@ class SqlModel(Contender):
             return (await session.exec(with_lines)).one().lines
 
     async def create(self, draft: Draft) -> int | None:
-        product = Product(
-            sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-        )
+        product = _new(draft)
         async with self._session() as session:
             session.add(product)
             await session.commit()
         return product.id
 
     async def create_many(self, drafts: Sequence[Draft]) -> list[int | None]:
-        products = [
-            Product(
-                sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock
-            )
-            for draft in drafts
-        ]
+        products = [_new(draft) for draft in drafts]
         async with self._session() as session:
             session.add_all(products)
             await session.commit()
@@ -165,3 +158,7 @@ async def _following(session: AsyncSession, identity: int) -> Sequence[Product]:
     following = select(Product).where(col(Product.id) > identity, Product.is_active)
     statement = following.order_by(col(Product.id)).limit(PAGE)
     return (await session.exec(statement)).all()
+
+
+def _new(draft: Draft) -> Product:
+    return Product(sku=draft.sku, name=draft.name, price=draft.price, stock=draft.stock)
