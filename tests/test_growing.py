@@ -785,6 +785,16 @@ def test_it_grows_for_years_and_keeps_what_its_owner_wrote(
     assert "motto = " in container
 
 
+def test_what_two_branches_migrate_can_be_merged(tmp_path: Path, server: str) -> None:
+    project = bake(tmp_path, entities="Tea, Cup(tea: Tea)")
+
+    passes(project, "alembic revision --head 0001 --splice -m Other")
+    passes(project, "alembic merge heads -m Both")
+
+    tests = "tests/infrastructure/test_migrations.py tests/entrypoints/test_cli.py"
+    passes(project, f"python -m pytest -q {tests}", TEST_DATABASE_URL=server)
+
+
 NEWER = '"""By the newer template."""'
 
 

@@ -7,22 +7,26 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from itertools import count
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
-from sqlalchemy import URL, NullPool, event, make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, NullPool, event, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from dev.postgres import postgres
 from tea_shop.application.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from tea_shop.container import Container, open_container
 from tea_shop.infrastructure.models import Base
-from tea_shop.infrastructure.schema import upgrade
+from tea_shop.infrastructure.schema import alembic_config, upgrade
 
 from tests.fakes.in_memory import InMemoryDatabase
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
 
+NUMBERS = count()  # of databases
 COUNT_WAITING = text("""
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type IN ('Lock', 'Timeout')
@@ -78,48 +82,72 @@ def server(starting: Future[str]) -> URL:
     return make_url(starting.result()).set(drivername="postgresql+asyncpg")
 
 
-async def execute(url: URL, *statements: str) -> None:
-    """Run each statement in a transaction of its own."""
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+@pytest.fixture(scope="session")
+async def administration(server: URL) -> AsyncGenerator[AsyncConnection]:
+    """What makes databases and drops them."""
+    engine = create_async_engine(
+        server, isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
     async with engine.connect() as connection:
-        for statement in statements:
-            await connection.execute(text(statement))
+        yield connection
 
 
 @asynccontextmanager
-async def new_database(server: URL, purpose: str) -> AsyncGenerator[URL]:
-    """Make an empty database; never the one that the server's URL names."""
-    name = f"{server.database}_test_{purpose}_{os.getpid()}"
-    await execute(server, f'CREATE DATABASE "{name}"')
+async def new_database(
+    administration: AsyncConnection, template: str = "template1"
+) -> AsyncGenerator[URL]:
+    """Copy a database that nobody uses."""
+    server = administration.engine.url
+    name = f"{server.database}_test_{os.getpid()}_{next(NUMBERS)}"
+    copy = f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy'
+    await administration.execute(text(copy))
     try:
         yield server.set(database=name)
     finally:
         if os.environ.get("TEST_DATABASE_URL"):  # else it goes with its server
-            await execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+            await administration.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+def migrate_but_for_the_last(connection: Connection) -> None:
+    """Apply all migrations but that which all others are made for."""
+    config = alembic_config(connection)
+    scripts = ScriptDirectory.from_config(config)
+    last = scripts.get_revision("head")
+    assert last is not None
+    for before in scripts.get_revisions(last.down_revision or ()):
+        assert before is not None
+        command.upgrade(config, before.revision)
 
 
 @pytest.fixture(scope="session")
-async def spare(server: URL) -> AsyncGenerator[URL]:
-    """A database that `empty_database` empties."""
-    async with new_database(server, "empty") as url:
-        yield url
+async def almost_migrated(administration: AsyncConnection) -> AsyncGenerator[str]:
+    """A database that lacks the last migration; it is there to be copied."""
+    async with new_database(administration) as url:
+        engine = create_async_engine(url, poolclass=NullPool)
+        async with engine.begin() as connection:
+            await connection.run_sync(migrate_but_for_the_last)
+        assert url.database is not None
+        yield url.database
 
 
 @pytest.fixture
-async def empty_database(
-    spare: URL, monkeypatch: pytest.MonkeyPatch
+async def outdated_database(
+    administration: AsyncConnection,
+    almost_migrated: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncGenerator[URL]:
-    """Name an empty database in the settings."""
-    url = spare.render_as_string(hide_password=False)
-    monkeypatch.setenv("DATABASE_URL", url)
-    yield spare
-    await execute(spare, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    """Name a database in the settings that lacks the last migration."""
+    async with new_database(administration, almost_migrated) as url:
+        monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+        yield url
 
 
 @pytest.fixture(scope="session")
-async def migrated(server: URL, no_settings: None) -> AsyncGenerator[Container]:
+async def migrated(
+    administration: AsyncConnection, almost_migrated: str, no_settings: None
+) -> AsyncGenerator[Container]:
     """The real parts over a migrated database: what `container` empties."""
-    async with new_database(server, "main") as database:
+    async with new_database(administration, almost_migrated) as database:
         with pytest.MonkeyPatch.context() as patch:
             url = database.render_as_string(hide_password=False)
             patch.setenv("DATABASE_URL", url)
@@ -147,7 +175,7 @@ async def empty(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         raw = await connection.get_raw_connection()
         assert raw.driver_connection is not None
-        await raw.driver_connection.execute(f"WITH {', '.join(deletes)} SELECT")
+        await raw.driver_connection.fetch(f"WITH {', '.join(deletes)} SELECT")
 
 
 @contextmanager

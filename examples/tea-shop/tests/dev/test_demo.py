@@ -5,7 +5,7 @@ from dev.over_http import PATHS
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("empty_database")
+@pytest.mark.usefixtures("outdated_database")
 def test_it_shows_every_entity(capsys: pytest.CaptureFixture[str]) -> None:
     assert main() == 0
 

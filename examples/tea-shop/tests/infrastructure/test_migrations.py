@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import main as alembic
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, NullPool, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tea_shop.application.errors import TimedOut, Unavailable
 from tea_shop.container import Container, open_container
@@ -28,15 +26,19 @@ from tea_shop.settings import Settings
 pytestmark = pytest.mark.postgres
 
 CATALOGUE = """
-SELECT format('%s.%s %s %s', table_name, column_name, data_type,
-              concat_ws(' ', character_maximum_length, is_nullable, column_default,
-                        identity_generation)) AS line
-FROM information_schema.columns WHERE table_schema = 'public'
+SELECT format('%s.%s %s', relname, attname,
+              concat_ws(' ', format_type(atttypid, atttypmod), attnotnull, attidentity,
+                        pg_get_expr(adbin, adrelid))) AS line
+FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+AND attnum > 0 AND NOT attisdropped
 UNION ALL
 SELECT format('%s %s', conname, pg_get_constraintdef(oid))
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace
 UNION ALL
-SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+SELECT pg_get_indexdef(oid)
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'i'
 ORDER BY line
 """
 WAITING = """
@@ -48,17 +50,15 @@ END_WAITING = text(f"SELECT pg_terminate_backend(pid) {WAITING}")
 Way: TypeAlias = Callable[[Settings], Awaitable[object]]
 
 
-@pytest.fixture
-async def empty(empty_database: URL) -> AsyncGenerator[AsyncConnection]:
-    """A connection to an empty database."""
-    engine = create_async_engine(empty_database, poolclass=NullPool)
-    async with engine.connect() as connection:
-        yield connection
+def clear(connection: Connection) -> None:
+    """Take out all that is there."""
+    for step in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
+        connection.execute(text(step))
 
 
 @pytest.fixture
-async def unmigrated(empty_database: URL) -> AsyncGenerator[Container]:
-    """The real parts over an empty database."""
+async def outdated(outdated_database: URL) -> AsyncGenerator[Container]:
+    """The real parts over a database that lacks the last migration."""
     async with open_container() as container:
         yield container
 
@@ -80,68 +80,69 @@ def catalogue(connection: Connection) -> list[str]:
     return [line for line in lines if "alembic_version" not in line]
 
 
-async def test_they_make_what_the_models_say(empty: AsyncConnection) -> None:
-    def make_both(connection: Connection) -> tuple[list[str], list[str]]:
-        command.upgrade(alembic_config(connection), "head")
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, Base.metadata) == []
-        migrated = catalogue(connection)
-        command.downgrade(alembic_config(connection), "base")
-        Base.metadata.create_all(connection)
-        return migrated, catalogue(connection)
-
-    migrated, created = await empty.run_sync(make_both)
+async def test_they_make_what_the_models_say(outdated: Container) -> None:
+    await upgrade(outdated.settings())
+    async with outdated.engine().connect() as connection:
+        migrated = await connection.run_sync(catalogue)
+        await connection.run_sync(clear)
+        await connection.run_sync(Base.metadata.create_all)
+        created = await connection.run_sync(catalogue)
 
     assert migrated == created
     assert migrated
 
 
-async def test_each_can_be_taken_back_and_made_again(empty: AsyncConnection) -> None:
+async def test_each_can_be_taken_back_and_made_again(outdated: Container) -> None:
     def go_up_and_down(connection: Connection) -> None:
+        clear(connection)
         scripts = ScriptDirectory.from_config(alembic_config(connection))
+        upwards = list(scripts.walk_revisions())[::-1]
         with Operations.context(MigrationContext.configure(connection)):
-            before = catalogue(connection)
-            for script in reversed(list(scripts.walk_revisions())):
+            states = [catalogue(connection)]
+            for script in upwards:
                 script.module.upgrade()
-                made = catalogue(connection)
+                states.append(catalogue(connection))
+            last = states.pop()
+            for script in reversed(upwards):
                 script.module.downgrade()
-                assert catalogue(connection) == before
+                assert catalogue(connection) == states.pop()
+            for script in upwards:
                 script.module.upgrade()
-                assert catalogue(connection) == made != before
-                before = made
+            assert catalogue(connection) == last
 
-    await empty.run_sync(go_up_and_down)
+    async with outdated.engine().connect() as connection:
+        await connection.run_sync(go_up_and_down)
 
 
 @pytest.mark.parametrize("migrate", [upgrade, run_alembic])
 async def test_who_comes_second_waits(
-    unmigrated: Container, monkeypatch: pytest.MonkeyPatch, migrate: Way
+    outdated: Container, monkeypatch: pytest.MonkeyPatch, migrate: Way
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
-    settings = unmigrated.settings()
-    async with unmigrated.engine().connect() as observer:
+    settings = outdated.settings()
+    async with outdated.engine().connect() as observer:
         async with connect(settings):
             second = asyncio.ensure_future(migrate(settings))
             await let_wait(second, observer)
-            assert await missing_migrations(unmigrated.engine())
+            assert await missing_migrations(outdated.engine())
 
         await second
-    assert await missing_migrations(unmigrated.engine()) == []
+    assert await missing_migrations(outdated.engine()) == []
 
 
-async def test_of_several_at_once_one_applies_them(unmigrated: Container) -> None:
-    settings = unmigrated.settings()
-    missing = await missing_migrations(unmigrated.engine())
+async def test_of_several_at_once_one_applies_them(outdated: Container) -> None:
+    settings = outdated.settings()
+    missing = await missing_migrations(outdated.engine())
 
     applied = await asyncio.gather(*[upgrade(settings) for _ in range(3)])
 
     assert sorted(applied) == [[], [], missing]
-    assert await missing_migrations(unmigrated.engine()) == []
+    assert await missing_migrations(outdated.engine()) == []
 
 
-async def test_who_waits_in_vain_is_told(unmigrated: Container) -> None:
-    settings = unmigrated.settings()
-    async with unmigrated.engine().connect() as observer, connect(settings):
+async def test_who_waits_in_vain_is_told(outdated: Container) -> None:
+    settings = outdated.settings()
+    async with outdated.engine().connect() as observer, connect(settings):
         second = asyncio.ensure_future(upgrade(settings))
         await let_wait(second, observer)
         await observer.execute(END_WAITING)
@@ -150,11 +151,11 @@ async def test_who_waits_in_vain_is_told(unmigrated: Container) -> None:
             await second
 
 
-async def test_where_one_fails_none_is_applied(unmigrated: Container) -> None:
-    settings = unmigrated.settings()
+async def test_where_one_fails_none_is_applied(outdated: Container) -> None:
+    settings = outdated.settings()
     *_, last = Base.metadata.sorted_tables
-    missing = await missing_migrations(unmigrated.engine())
     async with connect(settings) as connection:
+        await connection.run_sync(clear)
         await connection.execute(text(f'CREATE TABLE "{last.name}" ()'))
         before = await connection.run_sync(catalogue)
 
@@ -163,18 +164,16 @@ async def test_where_one_fails_none_is_applied(unmigrated: Container) -> None:
 
     async with connect(settings) as connection:
         assert await connection.run_sync(catalogue) == before
-        await connection.execute(text(f'DROP TABLE "{last.name}"'))
-    assert await upgrade(settings) == missing
 
 
-async def test_a_newer_version_may_have_migrated(unmigrated: Container) -> None:
-    settings = unmigrated.settings()
+async def test_a_newer_version_may_have_migrated(outdated: Container) -> None:
+    settings = outdated.settings()
     await upgrade(settings)
     async with connect(settings) as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'new'"))
         before = await connection.run_sync(catalogue)
 
-    assert await missing_migrations(unmigrated.engine()) == []
+    assert await missing_migrations(outdated.engine()) == []
     assert await upgrade(settings) == []
 
     async with connect(settings) as connection:
@@ -197,13 +196,10 @@ async def test_without_a_connection_nobody_knows_what_is_missing() -> None:
         await missing_migrations(create_engine(Settings(database_url=secret)))
 
 
-async def test_what_is_missing_is_not_waited_for_for_ever(
-    unmigrated: Container,
-) -> None:
-    await upgrade(unmigrated.settings())
+async def test_what_is_missing_is_not_waited_for_for_ever(container: Container) -> None:
     limit = {"database_statement_timeout": 0.05}
-    engine = create_engine(unmigrated.settings().model_copy(update=limit))
-    async with connect(unmigrated.settings()) as connection:
+    engine = create_engine(container.settings().model_copy(update=limit))
+    async with connect(container.settings()) as connection:
         await connection.execute(text("LOCK TABLE alembic_version"))
 
         with pytest.raises(TimedOut, match="took too long"):

@@ -109,7 +109,7 @@ def examples(operation: dict[str, Any]) -> list[Any]:
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("empty_database")
+@pytest.mark.usefixtures("outdated_database")
 async def test_each_example_works() -> None:
     app = create_app(HttpSettings(), open_container)
     paths = app.openapi()["paths"]

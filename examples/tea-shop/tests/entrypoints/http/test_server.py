@@ -70,7 +70,7 @@ async def see(number: int, query: str, connection: AsyncConnection) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("empty_database")
+@pytest.mark.usefixtures("outdated_database")
 def test_it_serves_until_it_is_interrupted(log: Path) -> None:
     def use(address: str) -> list[httpx.Response]:
         with httpx.Client(base_url=address) as client:
@@ -85,7 +85,7 @@ def test_it_serves_until_it_is_interrupted(log: Path) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("empty_database")
+@pytest.mark.usefixtures("outdated_database")
 @pytest.mark.skipif(sys.platform == "win32", reason="a program cannot be asked to end")
 async def test_what_was_begun_is_finished_before_the_end(log: Path) -> None:
     async with open_container() as container, AsyncExitStack() as stack:
@@ -135,7 +135,7 @@ def test_it_does_not_start_and_says_why_in_one_sentence(
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("empty_database")
+@pytest.mark.usefixtures("outdated_database")
 def test_it_does_not_start_before_the_migrations(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -144,7 +144,7 @@ def test_it_does_not_start_before_the_migrations(
 
 
 @pytest.mark.postgres
-@pytest.mark.usefixtures("empty_database")
+@pytest.mark.usefixtures("outdated_database")
 def test_it_does_not_start_where_another_listens(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
