@@ -69,7 +69,7 @@ TABLES = {
 }
 PROVIDERS = {"engine", "session_factory", "settings", "unit_of_work"}
 VARIABLES = {
-    *("before", "cls", "command", "count", "deepcopy", "dt"),
+    *("apply_changes", "before", "cls", "command", "count", "deepcopy", "dt"),
     *("expect_version", "first", "identity", "l"),
     *("model", "name", "number", "other", "page", "part", "place", "position"),
     *("pydantic", "pytest", "query", "rest", "retried", "row", "row_of", "sa"),

@@ -173,7 +173,7 @@ APPLICATION = [
 ]
 MAPPERS = [
     Mutant("a status is not written", "infrastructure/mappers/order.py",
-           "status=order.status", "status='open'"),
+           "model.status = order.status", "model.status = 'open'"),
     Mutant("a version is not read", "infrastructure/mappers/order.py",
            "version=model.version", "version=1"),
     Mutant("a mapper forgets the version", "infrastructure/mappers/order.py",
@@ -424,7 +424,8 @@ REPOSITORIES = [
            "one.id, one.version = model.id, model.version",
            "one.version = model.version"),
     Mutant("a save leaves the tags", "infrastructure/mappers/order.py",
-           "tags=[row_of(TagModel, id=other) for other in order.tag_ids],", ""),
+           "model.tags = [row_of(TagModel, id=other) for other in order.tag_ids]",
+           "pass"),
     Mutant("a saved reference is not checked", "infrastructure/repositories/order.py",
            "{one.customer_id for one in orders},", "set(),"),
     Mutant("a slice tells of no more", "infrastructure/repositories/order.py",

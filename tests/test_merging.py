@@ -100,7 +100,7 @@ EDITS = {
     },
     f"{PACKAGE}/infrastructure/mappers/order.py": {
         "    return Order(": "    # No line of it is empty.\n{}",
-        "        version=order.version,": "{}\n        is_seen=False,",
+        "    apply_changes(": "{}\n    model.is_seen = False",
     },
     f"{PACKAGE}/infrastructure/models/base.py": {
         "        datetime: DateTime": "{}\n        Money: Numeric(12, 2),",

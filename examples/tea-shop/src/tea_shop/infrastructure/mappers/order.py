@@ -37,15 +37,17 @@ def write_order_line(position: int, order_line: OrderLine) -> OrderLineModel:
     )
 
 
+def apply_changes(model: OrderModel, order: Order) -> None:
+    """Write the entity over its row; identity and version are not its to set."""
+    model.guest = order.guest
+    model.lines = [
+        write_order_line(position, order_line)
+        for position, order_line in enumerate(order.lines)
+    ]
+
+
 def to_model(order: Order) -> OrderModel:
     """Make the row of an entity."""
-    return row_of(
-        OrderModel,
-        id=order.id,
-        version=order.version,
-        guest=order.guest,
-        lines=[
-            write_order_line(position, order_line)
-            for position, order_line in enumerate(order.lines)
-        ],
-    )
+    model = row_of(OrderModel, id=order.id, version=order.version)
+    apply_changes(model, order)
+    return model

@@ -16,12 +16,14 @@ def to_entity(model: TeaModel) -> Tea:
     )
 
 
+def apply_changes(model: TeaModel, tea: Tea) -> None:
+    """Write the entity over its row; identity and version are not its to set."""
+    model.name = tea.name
+    model.price = tea.price
+
+
 def to_model(tea: Tea) -> TeaModel:
     """Make the row of an entity."""
-    return row_of(
-        TeaModel,
-        id=tea.id,
-        version=tea.version,
-        name=tea.name,
-        price=tea.price,
-    )
+    model = row_of(TeaModel, id=tea.id, version=tea.version)
+    apply_changes(model, tea)
+    return model
