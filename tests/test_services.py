@@ -1,6 +1,7 @@
 """Generated services pass their own checks, whatever they are called."""
 
 import ast
+import os
 import re
 import sys
 import tomllib
@@ -118,6 +119,28 @@ def test_its_suite_passes_and_covers_every_branch(service: Path, server: str) ->
     tests = (service / "tests").rglob("test_*.py")
     promised = sum(count(path.read_text(encoding="utf-8")) for path in tests)
     assert f"{promised} passed" in done.out
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
+def test_its_suite_passes_on_a_newer_python(
+    tmp_path: Path, server: str, version: str
+) -> None:
+    project = bake(tmp_path, **EXAMPLE, api="fastapi")
+    own = {"TEST_DATABASE_URL": server, "UV_PROJECT_ENVIRONMENT": ".venv"}
+
+    passes(project, f"uv run --python {interpreter(version)} pytest -q", **own)
+
+
+def interpreter(version: str) -> Path:
+    """Find a Python of pyenv or of uv, and fetch none: skip where there is none."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    if found := sorted(pyenv.glob(f"versions/{version}.*/bin/python")):
+        return found[-1]
+    find = ("uv", "python", "find", "--no-python-downloads", version)
+    done = run(*find, cwd=TEMPLATE)
+    if done.code != 0:
+        pytest.skip(f"there is no Python {version} here")
+    return Path(done.out.strip())
 
 
 def test_its_demonstration_shows_every_entity(service: Path) -> None:

@@ -1,4 +1,5 @@
 from functools import cache
+from http import HTTPStatus
 from typing import Annotated
 
 import pytest
@@ -100,7 +101,7 @@ async def test_the_domain_tells_itself_what_it_refused(
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json() == {
         "type": f"urn:problem-type:{name}",
-        "title": answer.reason_phrase,
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": "it is not the season",
         "request_id": answer.headers["X-Request-ID"],
