@@ -789,6 +789,11 @@ def test_what_two_branches_migrate_can_be_merged(tmp_path: Path, server: str) ->
     project = bake(tmp_path, entities="Tea, Cup(tea: Tea)")
 
     passes(project, "alembic revision --head 0001 --splice -m Other")
+    (other,) = (project / "src").rglob("versions/*_other.py")
+    up, down = other.read_text().split("def downgrade")
+    up = up.replace("pass\n", 'op.execute("CREATE VIEW hot AS SELECT id FROM teas")\n')
+    down = down.replace("pass\n", 'op.execute("DROP VIEW hot")\n')
+    other.write_text(f"{up}def downgrade{down}")
     passes(project, "alembic merge heads -m Both")
 
     tests = "tests/infrastructure/test_migrations.py tests/entrypoints/test_cli.py"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from alembic import command
 from alembic.config import main as alembic
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import ProgrammingError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tea_shop.application.errors import TimedOut, Unavailable
 from tea_shop.container import Container, open_container
@@ -22,6 +23,8 @@ from tea_shop.infrastructure.database import connect, create_engine
 from tea_shop.infrastructure.models import Base
 from tea_shop.infrastructure.schema import alembic_config, missing_migrations, upgrade
 from tea_shop.settings import Settings
+
+from tests.conftest import new_database
 
 pytestmark = pytest.mark.postgres
 
@@ -31,14 +34,14 @@ SELECT format('%s.%s %s', relname, attname,
                         pg_get_expr(adbin, adrelid))) AS line
 FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
 LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
 AND attnum > 0 AND NOT attisdropped
 UNION ALL
 SELECT format('%s %s', conname, pg_get_constraintdef(oid))
-FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
 UNION ALL
 SELECT pg_get_indexdef(oid)
-FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'i'
+FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('i', 'I')
 ORDER BY line
 """
 WAITING = """
@@ -50,10 +53,15 @@ END_WAITING = text(f"SELECT pg_terminate_backend(pid) {WAITING}")
 Way: TypeAlias = Callable[[Settings], Awaitable[object]]
 
 
-def clear(connection: Connection) -> None:
-    """Take out all that is there."""
-    for step in ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"):
-        connection.execute(text(step))
+@pytest.fixture
+async def empty(
+    administration: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[Container]:
+    """The real parts over an empty database."""
+    async with new_database(administration) as url:
+        monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+        async with open_container() as container:
+            yield container
 
 
 @pytest.fixture
@@ -81,20 +89,22 @@ def catalogue(connection: Connection) -> list[str]:
 
 
 async def test_they_make_what_the_models_say(outdated: Container) -> None:
-    await upgrade(outdated.settings())
+    def make_both(connection: Connection) -> tuple[list[str], list[str]]:
+        command.upgrade(alembic_config(connection), "head")
+        migrated = catalogue(connection)
+        command.downgrade(alembic_config(connection), "base")
+        Base.metadata.create_all(connection)
+        return migrated, catalogue(connection)
+
     async with outdated.engine().connect() as connection:
-        migrated = await connection.run_sync(catalogue)
-        await connection.run_sync(clear)
-        await connection.run_sync(Base.metadata.create_all)
-        created = await connection.run_sync(catalogue)
+        migrated, created = await connection.run_sync(make_both)
 
     assert migrated == created
     assert migrated
 
 
-async def test_each_can_be_taken_back_and_made_again(outdated: Container) -> None:
+async def test_each_can_be_taken_back_and_made_again(empty: Container) -> None:
     def go_up_and_down(connection: Connection) -> None:
-        clear(connection)
         scripts = ScriptDirectory.from_config(alembic_config(connection))
         upwards = list(scripts.walk_revisions())[::-1]
         with Operations.context(MigrationContext.configure(connection)):
@@ -110,7 +120,7 @@ async def test_each_can_be_taken_back_and_made_again(outdated: Container) -> Non
                 script.module.upgrade()
             assert catalogue(connection) == last
 
-    async with outdated.engine().connect() as connection:
+    async with empty.engine().connect() as connection:
         await connection.run_sync(go_up_and_down)
 
 
@@ -151,11 +161,12 @@ async def test_who_waits_in_vain_is_told(outdated: Container) -> None:
             await second
 
 
-async def test_where_one_fails_none_is_applied(outdated: Container) -> None:
-    settings = outdated.settings()
+async def test_where_one_fails_none_is_applied(empty: Container) -> None:
+    settings = empty.settings()
     *_, last = Base.metadata.sorted_tables
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    missing = [script.doc for script in scripts][::-1]
     async with connect(settings) as connection:
-        await connection.run_sync(clear)
         await connection.execute(text(f'CREATE TABLE "{last.name}" ()'))
         before = await connection.run_sync(catalogue)
 
@@ -164,6 +175,9 @@ async def test_where_one_fails_none_is_applied(outdated: Container) -> None:
 
     async with connect(settings) as connection:
         assert await connection.run_sync(catalogue) == before
+        await connection.execute(text(f'DROP TABLE "{last.name}"'))
+    assert await missing_migrations(empty.engine()) == missing
+    assert await upgrade(settings) == missing
 
 
 async def test_a_newer_version_may_have_migrated(outdated: Container) -> None:
@@ -196,10 +210,10 @@ async def test_without_a_connection_nobody_knows_what_is_missing() -> None:
         await missing_migrations(create_engine(Settings(database_url=secret)))
 
 
-async def test_what_is_missing_is_not_waited_for_for_ever(container: Container) -> None:
+async def test_what_is_missing_is_not_waited_for_for_ever(migrated: Container) -> None:
     limit = {"database_statement_timeout": 0.05}
-    engine = create_engine(container.settings().model_copy(update=limit))
-    async with connect(container.settings()) as connection:
+    engine = create_engine(migrated.settings().model_copy(update=limit))
+    async with connect(migrated.settings()) as connection:
         await connection.execute(text("LOCK TABLE alembic_version"))
 
         with pytest.raises(TimedOut, match="took too long"):

@@ -10,8 +10,9 @@ from tea_shop.container import Container
 from tea_shop.domain.errors import ConcurrentUpdate, StillReferenced, UnknownReference
 from tea_shop.domain.identities import OrderId, TeaId
 from tea_shop.domain.order import Order, OrderNotFound
+from tea_shop.infrastructure.mappers.order import apply_changes, to_entity, to_model
 
-from tests.builders.order import add_order, change, new_order
+from tests.builders.order import add_order, an_order, change, new_order
 from tests.builders.tea import add_tea
 from tests.conftest import written
 
@@ -32,6 +33,16 @@ async def save(unit_of_work: UnitOfWorkFactory, changed: Order) -> None:
     async with unit_of_work() as uow:
         await uow.orders.save(changed)
         await uow.commit()
+
+
+def test_its_row_takes_other_values() -> None:
+    row = to_model(replace(an_order(), id=OrderId(7), version=3))
+    other = an_order()
+    change(other)
+
+    apply_changes(row, other)
+
+    assert to_entity(row) == replace(other, id=OrderId(7), version=3)
 
 
 async def test_it_comes_back_whole(unit_of_work: UnitOfWorkFactory) -> None:

@@ -11,8 +11,9 @@ from tea_shop.container import Container
 from tea_shop.domain.errors import AlreadyTaken
 from tea_shop.domain.identities import TeaId
 from tea_shop.domain.tea import Tea, TeaNotFound
+from tea_shop.infrastructure.mappers.tea import apply_changes, to_entity, to_model
 
-from tests.builders.tea import add_tea, change, new_tea
+from tests.builders.tea import a_tea, add_tea, change, new_tea
 
 
 async def keep(unit_of_work: UnitOfWorkFactory) -> Tea:
@@ -31,6 +32,16 @@ async def save(unit_of_work: UnitOfWorkFactory, changed: Tea) -> None:
     async with unit_of_work() as uow:
         await uow.teas.save(changed)
         await uow.commit()
+
+
+def test_its_row_takes_other_values() -> None:
+    row = to_model(replace(a_tea(), id=TeaId(7), version=3))
+    other = a_tea()
+    change(other)
+
+    apply_changes(row, other)
+
+    assert to_entity(row) == replace(other, id=TeaId(7), version=3)
 
 
 async def test_it_comes_back_whole(unit_of_work: UnitOfWorkFactory) -> None:

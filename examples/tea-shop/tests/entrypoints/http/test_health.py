@@ -40,7 +40,9 @@ async def test_a_service_with_its_database_is_ready(client: AsyncClient) -> None
 
 @pytest.mark.postgres
 @pytest.mark.usefixtures("outdated_database")
-async def test_a_service_without_its_schema_is_not_ready(alone: AsyncClient) -> None:
+async def test_a_service_with_an_outdated_schema_is_not_ready(
+    alone: AsyncClient,
+) -> None:
     ready = await alone.get("/health/ready")
 
     assert ready.status_code == 503

@@ -28,7 +28,10 @@ PATH = "/api/teas"
 JSON = {"Content-Type": "application/json"}
 LOCK = text('LOCK TABLE "teas"')
 COUNT = text('SELECT count(*) FROM "teas"')
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+WAITING = """
+SELECT count(*) FROM pg_locks WHERE NOT granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 OTHERS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()

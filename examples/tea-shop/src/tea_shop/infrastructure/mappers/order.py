@@ -38,7 +38,7 @@ def write_order_line(position: int, order_line: OrderLine) -> OrderLineModel:
 
 
 def apply_changes(model: OrderModel, order: Order) -> None:
-    """Write the entity over its row; identity and version are not its to set."""
+    """Write the entity over its row, which `row_of` made; identity and version stay."""
     model.guest = order.guest
     model.lines = [
         write_order_line(position, order_line)

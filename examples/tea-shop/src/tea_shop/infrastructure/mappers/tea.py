@@ -17,7 +17,7 @@ def to_entity(model: TeaModel) -> Tea:
 
 
 def apply_changes(model: TeaModel, tea: Tea) -> None:
-    """Write the entity over its row; identity and version are not its to set."""
+    """Write the entity over its row, which `row_of` made; identity and version stay."""
     model.name = tea.name
     model.price = tea.price
 
