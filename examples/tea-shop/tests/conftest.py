@@ -14,14 +14,16 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, NullPool, event, make_url, text
+from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from dev.postgres import postgres
 from tea_shop.application.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from tea_shop.container import Container, open_container
+from tea_shop.infrastructure.database import connect
 from tea_shop.infrastructure.models import Base
 from tea_shop.infrastructure.schema import alembic_config, upgrade
+from tea_shop.settings import load_settings
 
 from tests.fakes.in_memory import InMemoryDatabase
 from tests.fakes.unit_of_work import InMemoryUnitOfWork
@@ -112,6 +114,11 @@ async def new_database(
                 await connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
+def name_in_settings(database: URL, patch: pytest.MonkeyPatch) -> None:
+    """Let it be the database of whatever reads the settings."""
+    patch.setenv("DATABASE_URL", database.render_as_string(hide_password=False))
+
+
 def migrate_but_for_the_last(connection: Connection) -> None:
     """Apply all migrations but the last one, which may merge several."""
     config = alembic_config(connection)
@@ -130,9 +137,8 @@ async def almost_migrated(
     """A database that lacks the last migration; it is there to be copied."""
     async with new_database(administration) as url:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
-            engine = create_async_engine(url, poolclass=NullPool)
-            async with engine.begin() as connection:
+            name_in_settings(url, patch)
+            async with connect(load_settings()) as connection:
                 await connection.run_sync(migrate_but_for_the_last)
         assert url.database is not None
         yield url.database
@@ -144,7 +150,7 @@ async def outdated_database(
 ) -> AsyncGenerator[URL]:
     """Name a database in the settings that lacks the last migration."""
     async with new_database(administration, almost_migrated) as url:
-        monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+        name_in_settings(url, monkeypatch)
         yield url
 
 
@@ -153,10 +159,9 @@ async def migrated(
     administration: AsyncEngine, almost_migrated: str
 ) -> AsyncGenerator[Container]:
     """The real parts over a migrated database: what `container` empties."""
-    async with new_database(administration, almost_migrated) as database:
+    async with new_database(administration, almost_migrated) as url:
         with pytest.MonkeyPatch.context() as patch:
-            url = database.render_as_string(hide_password=False)
-            patch.setenv("DATABASE_URL", url)
+            name_in_settings(url, patch)
             async with open_container() as container:
                 await upgrade(container.settings())
                 async with container.engine().connect():

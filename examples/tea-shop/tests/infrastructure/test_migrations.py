@@ -24,7 +24,7 @@ from tea_shop.infrastructure.models import Base
 from tea_shop.infrastructure.schema import alembic_config, missing_migrations, upgrade
 from tea_shop.settings import Settings
 
-from tests.conftest import new_database
+from tests.conftest import name_in_settings, new_database
 
 pytestmark = pytest.mark.postgres
 
@@ -59,7 +59,7 @@ async def empty(
 ) -> AsyncGenerator[Container]:
     """The real parts over an empty database."""
     async with new_database(administration) as url:
-        monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
+        name_in_settings(url, monkeypatch)
         async with open_container() as container:
             yield container
 

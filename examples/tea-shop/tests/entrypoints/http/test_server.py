@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tea_shop.application.messages.tea import CreateTea
@@ -16,6 +16,7 @@ from tea_shop.entrypoints.cli import main
 from tea_shop.infrastructure.schema import upgrade
 
 from tests.builders.tea import a_tea
+from tests.conftest import COUNT_WAITING
 from tests.entrypoints.http.serving import (
     IN_TIME,
     find,
@@ -28,14 +29,10 @@ PATH = "/api/teas"
 JSON = {"Content-Type": "application/json"}
 LOCK = text('LOCK TABLE "teas"')
 COUNT = text('SELECT count(*) FROM "teas"')
-WAITING = """
-SELECT count(*) FROM pg_locks WHERE NOT granted
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
-OTHERS = """
+COUNT_OTHERS = text("""
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
+""")
 REFUSALS: list[tuple[dict[str, str], str]] = [
     ({}, "DATABASE_URL is not set; "),
     (
@@ -65,10 +62,10 @@ def new_body() -> str:
     return command.model_dump_json()
 
 
-async def see(number: int, query: str, connection: AsyncConnection) -> None:
+async def see(number: int, query: TextClause, connection: AsyncConnection) -> None:
     """Wait until the database counts so many."""
     async with asyncio.timeout(IN_TIME):
-        while await connection.scalar(text(query)) != number:
+        while await connection.scalar(query) != number:
             await connection.execute(text("SELECT pg_stat_clear_snapshot()"))
 
 
@@ -101,7 +98,7 @@ async def test_what_was_begun_is_finished_before_the_end(log: Path) -> None:
         await connection.execute(LOCK)
         post = client.post(address + PATH, content=new_body(), headers=JSON)
         request = asyncio.create_task(post)
-        await see(1, WAITING, connection)
+        await see(1, COUNT_WAITING, connection)
 
         process.terminate()
         await asyncio.to_thread(find, "(Waiting for connections)", log)
@@ -110,7 +107,7 @@ async def test_what_was_begun_is_finished_before_the_end(log: Path) -> None:
         await connection.rollback()
         answer = await request
         code = await asyncio.to_thread(process.wait, IN_TIME)
-        await see(0, OTHERS, connection)
+        await see(0, COUNT_OTHERS, connection)
         stored = await connection.scalar(COUNT)
 
     assert (answer.status_code, stored) == (201, 1)
