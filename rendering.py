@@ -859,15 +859,13 @@ def at_step(step: int, table: Entity) -> Entity:
 
 def listings(entity: Entity) -> list[dict[str, str]]:
     """Say how those that are related to another one can be listed, with what text."""
-    model = f"{entity['name']}Model"
 
     def listing(by: str, key: str, kind: str, where: str, what: str) -> dict[str, str]:
         return {"by": by, "key": key, "type": kind, "where": where, "what": what}
 
     def having(relation: str, other: Entity, by: str, what: str) -> dict[str, str]:
         key = f"{other['snake']}_id"
-        where = f"{model}.{relation}.any(id={key})"
-        return listing(by, key, f"{other['name']}Id", where, what)
+        return listing(by, key, f"{other['name']}Id", f"{relation}={key}", what)
 
     return [
         *(

@@ -33,10 +33,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import RelationshipProperty, with_loader_criteria
+from sqlalchemy.orm import RelationshipProperty, aliased, with_loader_criteria
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from tea_shop.infrastructure.models.base import Base, EntityModel, SoftDeleteMixin
+from tea_shop.infrastructure.models.base import (
+    Base,
+    EntityModel,
+    SoftDeleteMixin,
+    row_of,
+)
 
 VISIBLE = with_loader_criteria(
     SoftDeleteMixin, lambda model: model.is_active, include_aliases=True
@@ -50,6 +55,7 @@ Columns: TypeAlias = Mapping[str, Column[Any]]
 Convert: TypeAlias = Callable[[Any], Any]
 Names: TypeAlias = tuple[str, ...]
 Relation: TypeAlias = RelationshipProperty[Any]
+Shape: TypeAlias = tuple[tuple[str, bool], ...]
 
 
 class Statement:
@@ -160,16 +166,34 @@ def complete(model_class: type[Base], rows: Sequence[dict[str, Any]]) -> Names:
     return tuple(key for key in written_of(model_class) if key in own)
 
 
-@cache
-def finding(model_class: type[Base], names: Names) -> Statement:
-    """Read the rows that have the values of these names."""
-    return _reading(model_class, _rows(model_class, names))
+def shape_of(values: Mapping[str, object]) -> Shape:
+    """Name the values and tell which are None, for that is another statement."""
+    return tuple((name, value is None) for name, value in values.items())
+
+
+def having(
+    model_class: type[Base], values: Mapping[str, Any]
+) -> list[ColumnElement[bool]]:
+    """Compare columns with these values, and what is linked with an identity."""
+    columns, relations = columns_of(model_class), inspect(model_class).relationships
+    return [
+        columns[name] == value
+        if name in columns
+        else getattr(model_class, name).any(relations[name].mapper.class_.id == value)
+        for name, value in values.items()
+    ]
 
 
 @cache
-def paging(model_class: type[EntityModel], names: Names) -> Statement:
+def finding(model_class: type[Base], shape: Shape) -> Statement:
+    """Read the rows that have values of this shape."""
+    return _reading(model_class, _rows(model_class, shape))
+
+
+@cache
+def paging(model_class: type[EntityModel], shape: Shape) -> Statement:
     """Read such rows from `_offset` on, `_limit` at most, by their identities."""
-    rows = _rows(model_class, names).order_by(model_class.id)
+    rows = _rows(model_class, shape).order_by(model_class.id)
     part = rows.offset(_number("_offset")).limit(_number("_limit"))
     return _reading(model_class, part)
 
@@ -189,16 +213,16 @@ def among(model_class: type[EntityModel]) -> Statement:
 
 
 @cache
-def counting(model_class: type[Base], names: Names) -> Statement:
-    """Count the rows that have the values of these names."""
-    return _telling(_rows(model_class, names), func.count())
+def counting(model_class: type[Base], shape: Shape) -> Statement:
+    """Count the rows that have values of this shape."""
+    return _telling(_rows(model_class, shape), func.count())
 
 
 @cache
-def testing(model_class: type[Base], names: Names) -> Statement:
-    """Return one row if any has the values of these names."""
+def testing(model_class: type[Base], shape: Shape) -> Statement:
+    """Return one row if any has values of this shape."""
     one: ColumnElement[int] = literal_column("1")
-    return _telling(_rows(model_class, names).limit(one), one)
+    return _telling(_rows(model_class, shape).limit(one), one)
 
 
 @cache
@@ -276,6 +300,33 @@ def deleting(model_class: type[EntityModel]) -> Writing:
     return Writing(
         Statement(one, returned=identity, written=keys),
         Statement(many, returned=identity, written=keys, is_many=True),
+    )
+
+
+@cache
+def joining(relation: Relation) -> Statement:
+    """Read the row with this `id`, and the one that it refers to by the relation."""
+    model_class: type[Base] = relation.parent.class_
+    other_class: type[Base] = relation.mapper.class_
+    columns, others = read_of(model_class), read_of(other_class)
+    other = aliased(other_class)  # which may be the same
+    joined = getattr(model_class, relation.key).of_type(other)
+    rows = _rows(model_class, (("id", False),)).outerjoin(joined)
+    both = [getattr(model_class, key) for key in columns]
+    both += [getattr(other, key) for key in others]
+    named = {f"{relation.key}.{key}": one for key, one in others.items()}
+    return Statement(rows.with_only_columns(*both), returned={**columns, **named})
+
+
+def joined_to(row: Any, relation: Relation) -> Any:
+    """Return what such a row refers to, as a row of its own; None where that is none."""
+    other_class: type[Base] = relation.mapper.class_
+    prefix = f"{relation.key}."
+    if getattr(row, f"{prefix}id") is None:
+        return None
+    names = read_of(other_class)
+    return row_of(
+        other_class, **{name: getattr(row, f"{prefix}{name}") for name in names}
     )
 
 
@@ -359,10 +410,11 @@ def _referring(pairs: Any) -> Column[Any]:
     return found
 
 
-def _rows(model_class: type[Base], names: Names = ()) -> Select[Any]:
-    columns = columns_of(model_class)
-    conditions = [columns[key] == _value(key, columns[key]) for key in names]
-    return select(model_class).where(*conditions)
+def _rows(model_class: type[Base], shape: Shape = ()) -> Select[Any]:
+    values: dict[str, Any] = {
+        name: None if is_none else bindparam(name) for name, is_none in shape
+    }
+    return select(model_class).where(*having(model_class, values))
 
 
 def _reading(model_class: type[Base], rows: Select[Any]) -> Statement:

@@ -7,8 +7,7 @@ from operator import itemgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, inspect, select
-from sqlalchemy.orm import InstrumentedAttribute, joinedload, selectinload
-from sqlalchemy.orm.interfaces import ORMOption
+from sqlalchemy.orm import InstrumentedAttribute, selectinload
 
 from tea_shop.domain.errors import ConcurrentUpdate, StillReferenced, UnknownReference
 from tea_shop.infrastructure import statements
@@ -19,7 +18,13 @@ from tea_shop.infrastructure.models.base import (
     values_of,
 )
 from tea_shop.infrastructure.session import DirectSession
-from tea_shop.infrastructure.statements import Names, Relation, Statement, Writing
+from tea_shop.infrastructure.statements import (
+    Names,
+    Relation,
+    Statement,
+    Writing,
+    shape_of,
+)
 
 Condition: TypeAlias = ColumnElement[bool]
 Parts: TypeAlias = Sequence[InstrumentedAttribute[Any]]
@@ -46,8 +51,10 @@ class BaseRepository(Generic[ModelType]):
 
     Models are rows here that no session tracks: the driver's own, with the attributes of
     the model, where they are read, and those of `row_of` where they are written. Only
-    reads with conditions or options of SQLAlchemy go through the session and return what
-    it tracks.
+    reads with conditions of SQLAlchemy go through the session and return what it tracks.
+
+    A value is that of a column, or the identity of one of those that a model is linked
+    to: `tags=1` stands for the models with this tag.
     """
 
     model_class: type[ModelType]
@@ -61,29 +68,39 @@ class BaseRepository(Generic[ModelType]):
     def __init__(self, session: DirectSession) -> None:
         self._session = session
 
-    async def get_by_id(self, key: int, *options: ORMOption) -> ModelType | None:
+    async def get_by_id(self, key: int) -> ModelType | None:
         """Read the model with this identity."""
-        return await self.find_one(*options, id=key)
+        return await self.find_one(id=key)
 
-    async def find_one(self, *options: ORMOption, **values: object) -> ModelType | None:
-        """Read the one model that has these values, if there is one."""
-        if options or None in values.values():
-            rows = self._select().options(*options).filter_by(**values)
-            models = await self._track(rows)
-        else:
-            finding = statements.finding(self.model_class, tuple(values))
-            models = await self._read(finding, values)
+    async def get_with(
+        self, key: int, reference: InstrumentedAttribute[Any], parts: Parts = ()
+    ) -> ModelType | None:
+        """Read the model with this identity and, at once, the one that it refers to.
+
+        The `parts` are those of the latter.
+        """
+        relation = _relation_of(reference)
+        models = await self._read(statements.joining(relation), {"id": key})
+        for model in models:
+            other = statements.joined_to(model, relation)
+            await self._add_parts([other] if other else [], parts)
+            setattr(model, relation.key, other)
         return next(iter(models), None)
+
+    async def find_one(self, **values: object) -> ModelType | None:
+        """Read the one model that has these values, if there is one."""
+        finding = statements.finding(self.model_class, shape_of(values))
+        return next(iter(await self._read(finding, values)), None)
 
     async def get_many(
         self, offset: int, limit: int, /, *conditions: Condition, **values: object
     ) -> list[ModelType]:
         """Read a part of the models that meet these, in the order of their identities."""
-        if conditions or None in values.values():
-            rows = self._select().where(*conditions).filter_by(**values)
+        if conditions:
+            rows = _meeting(self.model_class, conditions, values)
             in_order = rows.order_by(self.model_class.id)
             return await self._track(in_order.offset(offset).limit(limit))
-        paging = statements.paging(self.model_class, tuple(values))
+        paging = statements.paging(self.model_class, shape_of(values))
         return await self._read(paging, {**values, "_offset": offset, "_limit": limit})
 
     async def get_after(self, key: int, limit: int) -> list[ModelType]:
@@ -93,11 +110,11 @@ class BaseRepository(Generic[ModelType]):
 
     async def count(self, *conditions: Condition, **values: object) -> int:
         """Count the models that meet these conditions and have these values."""
-        if conditions or None in values.values():
-            rows = select(func.count()).select_from(self.model_class)
-            statement = rows.where(*conditions).filter_by(**values)
-            return (await self._session.execute(statement)).scalar_one()
-        counting = statements.counting(self.model_class, tuple(values))
+        if conditions:
+            rows = _meeting(self.model_class, conditions, values)
+            number = rows.with_only_columns(func.count(), maintain_column_froms=True)
+            return (await self._session.execute(number)).scalar_one()
+        counting = statements.counting(self.model_class, shape_of(values))
         ((number,),) = await self._session.fetch(counting, values)
         return int(number)
 
@@ -109,10 +126,10 @@ class BaseRepository(Generic[ModelType]):
         **values: object,
     ) -> bool:
         """Tell whether a model of this class meets these and has these values."""
-        if conditions or None in values.values():
-            rows = select(model_class).where(*conditions).filter_by(**values)
+        if conditions:
+            rows = _meeting(model_class, conditions, values)
             return (await self._session.execute(select(rows.exists()))).scalar_one()
-        testing = statements.testing(model_class, tuple(values))
+        testing = statements.testing(model_class, shape_of(values))
         return bool(await self._session.fetch(testing, values))
 
     async def later(
@@ -279,13 +296,15 @@ class BaseRepository(Generic[ModelType]):
         self, statement: Statement, values: Mapping[str, Any]
     ) -> list[ModelType]:
         models = list(await self._session.fetch(statement, values))
-        owned, linked = self._relations()
-        for relation in (*owned, *linked) if models else ():
-            parts = await self._read_parts(relation, [model.id for model in models])
-            for model in models:
-                setattr(model, relation.key, parts[model.id])
+        await self._add_parts(models, self.parts)
         self._keep(models)
         return models
+
+    async def _add_parts(self, models: Sequence[EntityModel], parts: Parts) -> None:
+        for relation in map(_relation_of, parts) if models else ():
+            read = await self._read_parts(relation, [model.id for model in models])
+            for model in models:
+                setattr(model, relation.key, read[model.id])
 
     async def _read_parts(
         self, relation: Relation, owners: Sequence[int]
@@ -298,13 +317,10 @@ class BaseRepository(Generic[ModelType]):
             parts[row[0]].append(row)
         return parts
 
-    def _select(self) -> Select[ModelType]:
-        return select(self.model_class).options(*_loading(self.parts))
-
     async def _track(self, rows: Select[ModelType]) -> list[ModelType]:
         """Read through the session, and what it has read before once more."""
         again = rows.execution_options(populate_existing=True)
-        return list(await self._session.scalars(again))
+        return list(await self._session.scalars(again.options(*_loading(self.parts))))
 
     @property
     def _known(self) -> dict[int, ModelType]:
@@ -436,9 +452,20 @@ def _relations_of(
     return owned, [one for one in relations if one.secondary is not None]
 
 
-def joining(attribute: InstrumentedAttribute[Any], parts: Parts = ()) -> ORMOption:
-    """Return the option that reads what this refers to as well, with its parts."""
-    return joinedload(attribute).options(*_loading(parts))
+def _relation_of(attribute: InstrumentedAttribute[Any]) -> Relation:
+    relation: Any = attribute.property
+    found: Relation = relation
+    return found
+
+
+def _meeting(
+    model_class: type[OtherType],
+    conditions: Sequence[Condition],
+    values: Mapping[str, object],
+) -> Select[OtherType]:
+    return select(model_class).where(
+        *conditions, *statements.having(model_class, values)
+    )
 
 
 def _loading(parts: Parts) -> list[Any]:
