@@ -147,6 +147,8 @@ class Account(Example):
 
     balance: Mapped[int]
     currency: Mapped[str] = mapped_column(Currency, default="eur")
+    state: Mapped[str] = mapped_column(default="new", onupdate="moved")
+    receipt: Mapped[UUID | None] = mapped_column(onupdate=uuid4)
 
 
 class Card(Example):

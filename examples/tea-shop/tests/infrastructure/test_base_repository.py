@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
@@ -400,6 +401,30 @@ async def test_what_others_refer_to_is_found(examples: DirectSession) -> None:
 
     assert await repository.exists(Book, Book.title < "B", author_id=one.id)
     assert not await repository.exists(Book, Book.title > "C", author_id=one.id)
+
+
+@pytest.mark.postgres
+async def test_what_is_made_anew_with_each_update_is_written(
+    examples: DirectSession,
+) -> None:
+    repository = AccountRepository(examples)
+    await repository.create(*(Account(balance=number) for number in range(3)))
+    receipts: set[UUID | None] = {None}
+
+    for amount in (1, 2):
+        kept = (await repository.get_many(0, 9))[:amount]
+        assert {one.receipt for one in kept} <= receipts
+        changed = [
+            row_of(Account, id=one.id, version=one.version, balance=9) for one in kept
+        ]
+        await repository.update(*changed)
+        (receipt,) = {one.receipt for one in changed}
+        assert receipt not in receipts
+        receipts.add(receipt)
+
+    kept = await repository.get_many(0, 9)
+    assert [one.state for one in kept] == ["moved", "moved", "new"]
+    assert {one.receipt for one in kept} == {receipt, None}
 
 
 @pytest.mark.postgres

@@ -96,6 +96,7 @@ class Statement:
         self._constants = {
             name: value for name, value in constants.items() if value is not None
         }
+        self._renewed = {one.key: one.onupdate.arg for one in compiled.update_prefetch}
         self.returned = tuple(returned or ())
         self.row_class = _row_class(returned or {})
 
@@ -103,6 +104,10 @@ class Statement:
         """Put the values into the order and the types in which the driver sends them."""
         if self._constants:
             values = {**self._constants, **values}
+        if self._renewed:
+            new = self._renewed.items()
+            made = {key: one(None) if callable(one) else one for key, one in new}
+            values = {**made, **values}
         return [
             convert(values[name]) if convert else values[name]
             for name, convert in self._bound
