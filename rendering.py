@@ -278,7 +278,7 @@ SCALARS = {
     ),
     "json": Scalar(
         python="dict[str, Any]",
-        column="JSONB",
+        column="JSONB(none_as_null=True)",
         migration="postgresql.JSONB(astext_type=sa.Text())",
         check='check_json("{field}", {value})',
         bad=(
@@ -727,9 +727,9 @@ def relate(entity: Entity) -> None:
             f' unique=True, postgresql_where=text("is_active"))'
             for f in reversed(entity["uniques"])  # an owner's come behind them
         ],
-        "seen": ", ".join(
-            f"{f['attribute']}=known({f['target']['name']}, row.{f['attribute']})"
-            for f in entity["manys"]
+        "linked_with": ", ".join(
+            f'"{field["attribute"]}": {field["target"]["name"]}'
+            for field in entity["manys"]
         ),
     }
     for field in entity["incoming"]:

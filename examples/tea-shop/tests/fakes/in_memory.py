@@ -42,6 +42,7 @@ class InMemoryTransaction:
     """
 
     def __init__(self, database: InMemoryDatabase, *, read_only: bool = False) -> None:
+        self.links: dict[type[object], dict[str, type[object]]] = {}
         self._database = database
         self._read_only = read_only
         self._task: asyncio.Task[Any] | None = None
@@ -75,15 +76,14 @@ class InMemoryTransaction:
     def select(self, kind: type[object], identity: int | None) -> Any:
         """A copy of the row, or None."""
         self.flush()
-        key = (kind, identity)
-        return deepcopy(self._changes.get(key, self._database.rows.get(key)))
+        return self._copy(self._row(kind, identity))
 
     def select_all(self, kind: type[object], /, **values: object) -> list[Any]:
         """Copies of the rows with these values, in the order of their identities."""
         self.flush()
         rows = {**self._database.rows, **self._changes}
         return [
-            deepcopy(row)
+            self._copy(row)
             for key, row in sorted(rows.items(), key=lambda item: item[0][1] or 0)
             if key[0] is kind and row is not None and _has(row, values)
         ]
@@ -98,7 +98,8 @@ class InMemoryTransaction:
 
     def known(self, kind: type[object], identities: Set[Any]) -> frozenset[Any]:
         """Those of the identities that are there."""
-        return frozenset(key for key in identities if self.select(kind, key))
+        self.flush()
+        return frozenset(key for key in identities if self._row(kind, key))
 
     def refer_to(self, field: str, kind: type[object], identities: Set[Any]) -> None:
         for unknown in identities - self.known(kind, identities) - {None}:
@@ -200,6 +201,17 @@ class InMemoryTransaction:
             raise Misused("a unit of work serves one task, until its commit")
         if self._has_failed:
             raise RolledBack("an error before this one ended the transaction")
+
+    def _row(self, kind: type[object], identity: int | None) -> Any:
+        key = (kind, identity)
+        return self._changes.get(key, self._database.rows.get(key))
+
+    def _copy(self, row: Any) -> Any:
+        """Copy a row, with the links to what is there."""
+        copy = deepcopy(row)
+        for field, kind in self.links.get(row.__class__, {}).items():
+            setattr(copy, field, self.known(kind, getattr(row, field)))
+        return copy
 
     def _write(self, key: Key, row: Any) -> None:
         if self._read_only:

@@ -6,6 +6,8 @@ migration: they have a schema of their own, and their rows are never committed.
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from enum import Enum
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -16,10 +18,13 @@ from sqlalchemy import (
     Dialect,
     ForeignKey,
     MetaData,
+    Numeric,
     String,
     Table,
     func,
 )
+from sqlalchemy import Enum as NativeEnum
+from sqlalchemy.dialects.postgresql import INT4RANGE, Range
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -92,6 +97,14 @@ book_genres = Table(
 )
 
 
+author_friends = Table(
+    "_author_friends",
+    Example.metadata,
+    Column("author_id", BigInteger, ForeignKey("_authors.id"), primary_key=True),
+    Column("friend_id", BigInteger, ForeignKey("_authors.id"), primary_key=True),
+)
+
+
 class Author(SoftDeleteMixin, Example):
     """A row that is read with the times when it was written."""
 
@@ -103,13 +116,29 @@ class Author(SoftDeleteMixin, Example):
         server_default=func.now(), onupdate=func.now()
     )
     books: Mapped[list["Book"]] = relationship(back_populates="author", lazy="raise")
+    friends: Mapped[list["Author"]] = relationship(
+        back_populates="friend_of",
+        lazy="raise",
+        primaryjoin=lambda: Author.id == author_friends.c.author_id,
+        secondary=author_friends,
+        secondaryjoin=lambda: Author.id == author_friends.c.friend_id,
+    )
+    friend_of: Mapped[list["Author"]] = relationship(
+        back_populates="friends",
+        lazy="raise",
+        primaryjoin=lambda: Author.id == author_friends.c.friend_id,
+        secondary=author_friends,
+        secondaryjoin=lambda: Author.id == author_friends.c.author_id,
+    )
 
 
 class Book(SoftDeleteMixin, Example):
     __tablename__ = "_books"
 
     title: Mapped[str]
-    author_id: Mapped[int] = mapped_column(ForeignKey("_authors.id"), index=True)
+    author_id: Mapped[int] = mapped_column(
+        "writer_id", ForeignKey("_authors.id"), index=True
+    )
     author: Mapped[Author] = relationship(back_populates="books", lazy="raise")
     genres: Mapped[list["Genre"]] = relationship(
         back_populates="books", lazy="raise", secondary=book_genres
@@ -141,7 +170,14 @@ class Currency(TypeDecorator[str]):
         return value and value.lower()
 
 
+class Mood(Enum):
+    GOOD = "good"
+    BAD = "bad"
+
+
 class Account(Example):
+    """A row with columns as an owner may want them."""
+
     __tablename__ = "_accounts"
     __table_args__ = (CheckConstraint("balance >= 0", name="balance"),)
 
@@ -149,6 +185,12 @@ class Account(Example):
     currency: Mapped[str] = mapped_column(Currency, default="eur")
     state: Mapped[str] = mapped_column(default="new", onupdate="moved")
     receipt: Mapped[UUID | None] = mapped_column(onupdate=uuid4)
+    ceiling: Mapped[Decimal] = mapped_column(Numeric(8, 3), server_default="0")
+    opened_at: Mapped[datetime] = mapped_column(default=func.now())
+    mood: Mapped[Mood | None] = mapped_column(
+        NativeEnum(Mood, name="_mood", metadata=Bare.metadata)
+    )
+    terms: Mapped[Range[int] | None] = mapped_column(INT4RANGE)
 
 
 class Card(Example):
@@ -157,7 +199,30 @@ class Card(Example):
     __tablename__ = "_cards"
 
     name: Mapped[str] = mapped_column(unique=True)
-    labels: Mapped[tuple[str, ...]] = mapped_column(ARRAY(String, as_tuple=True))
+    labels: Mapped[tuple[str, ...]] = mapped_column(ARRAY(String(5), as_tuple=True))
+
+
+class Words(TypeDecorator[str]):
+    """A sentence in the model, its words in the database."""
+
+    impl = ARRAY(String)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: str | None, dialect: Dialect
+    ) -> list[str] | None:
+        return value.split() if value else None
+
+    def process_result_value(
+        self, value: list[str] | None, dialect: Dialect
+    ) -> str | None:
+        return " ".join(value) if value else None
+
+
+class Letter(Example):
+    __tablename__ = "_letters"
+
+    text: Mapped[str] = mapped_column(Words)
 
 
 @dataclass
@@ -193,6 +258,10 @@ class AccountRepository(BaseRepository[Account]):
 
 class CardRepository(BaseRepository[Card]):
     model_class = Card
+
+
+class LetterRepository(BaseRepository[Letter]):
+    model_class = Letter
 
 
 async def some_authors(session: DirectSession) -> tuple[Author, Author]:

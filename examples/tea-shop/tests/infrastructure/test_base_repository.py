@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import undefer
 
@@ -34,6 +36,9 @@ from tests.infrastructure.examples import (
     Copy,
     Genre,
     GenreRepository,
+    Letter,
+    LetterRepository,
+    Mood,
     ShelfRepository,
     book_genres,
     some_authors,
@@ -568,7 +573,7 @@ async def test_a_row_of_a_parent_that_is_not_there_is_refused(
     author = Author(name=one.name)
 
     async with examples.begin_nested() as savepoint:
-        with pytest.raises(UnknownReference, match="author_id is not known"):
+        with pytest.raises(UnknownReference, match="writer_id is not known"):
             await BookRepository(examples).create(Book(title="Delta", author_id=2**40))
         await savepoint.rollback()
     async with examples.begin_nested() as savepoint:
@@ -690,3 +695,72 @@ async def test_a_type_of_ones_own_converts_one_value_and_many(
     assert [one.currency for one in kept] == ["eur", "chf", "eur"]
     stored = await examples.scalars(text("SELECT DISTINCT currency FROM _accounts"))
     assert sorted(stored) == ["CHF", "EUR"]
+
+
+@pytest.mark.postgres
+async def test_what_the_database_begins_with_is_written_where_it_is_given(
+    examples: DirectSession,
+) -> None:
+    repository, opened = AccountRepository(examples), datetime(2000, 1, 1, tzinfo=UTC)
+    given = {"balance": 1, "ceiling": Decimal("1.235"), "opened_at": opened}
+
+    await repository.create(row_of(Account, **given))
+    await repository.create(*(row_of(Account, **given) for _ in range(2)))
+    await repository.create(without := row_of(Account, balance=1))
+
+    assert without.ceiling == 0
+    assert without.opened_at > opened
+    *kept, last = await repository.get_many(0, 9)
+    assert {(one.ceiling, one.opened_at) for one in kept} == {
+        (Decimal("1.235"), opened),
+    }
+    changed = {"ceiling": Decimal(7), "opened_at": opened}
+    await repository.update(row_of(Account, id=last.id, version=1, **changed))
+    again = await repository.get_by_id(last.id)
+    assert again is not None
+    assert (again.ceiling, again.opened_at) == (Decimal(7), opened)
+
+
+@pytest.mark.postgres
+async def test_a_number_is_found_by_itself_alone(examples: DirectSession) -> None:
+    repository = AccountRepository(examples)
+    await repository.create(Account(balance=1, ceiling=Decimal("1.235")))
+
+    for text_of, number in {"1.2350": 1, "1.2346": 0, "1.2354": 0, "1E+9": 0}.items():
+        assert await repository.count(ceiling=Decimal(text_of)) == number
+
+
+@pytest.mark.postgres
+async def test_types_of_postgresql_alone_are_written_one_by_one_and_at_once(
+    examples: DirectSession,
+) -> None:
+    repository = AccountRepository(examples)
+    own = {"mood": Mood.GOOD, "terms": Range(1, 5)}
+
+    await repository.create(Account(balance=1, **own))
+    await repository.create(*(Account(balance=2, **own) for _ in range(2)))
+
+    kept = await repository.get_many(0, 9)
+    assert {(one.mood, one.terms) for one in kept} == {(Mood.GOOD, Range(1, 5))}
+    assert await repository.count(mood=Mood.GOOD, terms=Range(1, 5)) == 3
+
+
+@pytest.mark.postgres
+async def test_an_array_of_a_type_of_ones_own_is_written(
+    examples: DirectSession,
+) -> None:
+    repository = LetterRepository(examples)
+
+    await repository.create(*(Letter(text=text_of) for text_of in ("so long", "yours")))
+
+    assert [one.text for one in await repository.get_many(0, 9)] == ["so long", "yours"]
+
+
+@pytest.mark.postgres
+async def test_what_is_too_long_is_not_cut_in_an_array(examples: DirectSession) -> None:
+    repository = CardRepository(examples)
+    await repository.create(Card(name="a", labels=("short",)))
+
+    assert await repository.count(labels=("shorter",)) == 0
+    with pytest.raises(InvalidValue, match="does not fit"):
+        await repository.create(Card(name="b", labels=("longer",)))

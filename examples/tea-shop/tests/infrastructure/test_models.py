@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import ForeignKey, Table, func, select
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column, relationship
 
@@ -21,13 +30,19 @@ class Model(DeclarativeBase):
 class Parent(Model):
     __tablename__ = "_parents"
     id: Mapped[int] = mapped_column(primary_key=True)
-    children: Mapped[list["Child"]] = relationship()
+    children: Mapped[list["Child"]] = relationship(foreign_keys="Child.parent_id")
 
 
 class Child(Model):
     __tablename__ = "_children"
     id: Mapped[int] = mapped_column(primary_key=True)
     parent_id: Mapped[int] = mapped_column(ForeignKey("_parents.id"))
+    other_id: Mapped[int] = mapped_column(ForeignKey("_parents.id"))
+    name: Mapped[str]
+    __table_args__ = (
+        UniqueConstraint("other_id", "name"),
+        Index("ix_name", text("lower(name)")),
+    )
 
 
 def silently_loaded(mappers: Iterable[Mapper[Any]]) -> list[str]:
@@ -53,15 +68,21 @@ def tables_of(base: type[DeclarativeBase]) -> list[Table]:
     return list(base.metadata.tables.values())
 
 
+def indexed(table: Table) -> list[Any]:
+    """What its indexes begin with, those of its keys among them."""
+    unique = (PrimaryKeyConstraint, UniqueConstraint)
+    keys = [one for one in table.constraints if isinstance(one, unique)]
+    begin = [next(iter(key.columns), None) for key in keys]
+    return [*begin, *(one.expressions[0] for one in table.indexes)]
+
+
 def unindexed_keys(tables: Iterable[Table]) -> list[str]:
     """Name the foreign keys that no index begins with."""
     return [
         str(column)
         for table in tables
         for column in table.columns
-        if column.foreign_keys
-        and column is not next(iter(table.primary_key.columns))
-        and not any(next(iter(one.columns)) is column for one in table.indexes)
+        if column.foreign_keys and not any(one is column for one in indexed(table))
     ]
 
 

@@ -137,8 +137,22 @@ async def test_a_query_that_is_compiled_once(
     statement = Statement(named)
     round_trips.clear()
 
-    ((name,),) = await examples.fetch(statement, {"title": "Beta"})
+    (author,) = await examples.fetch(statement, {"title": "Beta"})
     hidden = await examples.fetch(statement, {"title": "Gamma"})
 
-    assert (name, list(hidden)) == ("Anne", [])
+    assert (author.name, list(hidden)) == ("Anne", [])
     assert len(round_trips) == 2
+
+
+async def test_models_of_a_query_that_is_compiled_once(examples: DirectSession) -> None:
+    one, _ = await some_authors(examples)
+    number = func.count().over().label("number")
+    statement = Statement(
+        select(Book, number, Author).join(Book.author).order_by(Book.title)
+    )
+
+    alpha, beta = await examples.fetch(statement, {})
+
+    assert (alpha.title, beta.title) == ("Alpha", "Beta")
+    assert (alpha.author_id, alpha.number, alpha.name) == (one.id, 2, "Anne")
+    assert alpha.id > beta.id  # of the books, which come before the authors

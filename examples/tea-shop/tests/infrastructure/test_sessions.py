@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Integer,
     Numeric,
+    String,
     bindparam,
     column,
     delete,
@@ -38,7 +39,13 @@ from tea_shop.infrastructure.database import connect
 from tea_shop.infrastructure.session import WITH_HIDDEN, DirectSession
 from tea_shop.infrastructure.statements import Statement
 
-from tests.infrastructure.examples import Author, Book
+from tests.infrastructure.examples import (
+    Author,
+    AuthorRepository,
+    Book,
+    Genre,
+    author_friends,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -77,6 +84,9 @@ SHAPES: list[Any] = [
     select(Book.title).where(Book.author.has(name="Hidden")),
     select(Book.title).where(Book.author_id.in_(select(Author.id))),
     select(Author.name).where(Author.books.any(Book.title == "Seen")),
+    union_all(select(Author.name), select(Author.name)),
+    insert(Genre).from_select(["name"], select(Author.name)).returning(Genre.name),
+    update(Author).values(deleted_at=None).returning(Author.name),
 ]
 
 
@@ -105,6 +115,55 @@ async def test_no_query_sees_a_hidden_row_unless_asked_to(
         assert [value for value in seen if value is not None] == [], str(shape)
         assert [row[0] for row in direct if row[0] is not None] == [], str(shape)
         assert [value for value in everything if value is not None] != [], str(shape)
+
+
+async def test_a_hidden_row_is_nobodys_friend(
+    examples: DirectSession, hidden: Author
+) -> None:
+    repository = AuthorRepository(examples)
+    await repository.create(friend := Author(name="Friend"))
+    pair = {"author_id": friend.id, "friend_id": hidden.id}
+    await examples.execute(insert(author_friends).values(pair))
+
+    assert await repository.count(friends=hidden.id) == 0
+    assert await repository.count(Author.name != "", friends=hidden.id) == 0
+    for friends in (
+        Author.friends.of_type(Other).any(),
+        Author.friends.of_type(Other).any(Other.name != ""),
+    ):
+        assert (await examples.scalars(select(Author).where(friends))).all() == []
+
+
+async def test_what_is_told_by_a_filter_names_whose_rows_it_tells_of(
+    examples: DirectSession, hidden: Author
+) -> None:
+    number = select(func.count().filter(Author.name != "")).select_from(Author)
+
+    assert await examples.scalar(number) == 0
+    ((direct,),) = await examples.fetch(Statement(number), {})
+    assert direct == 0
+
+
+async def test_rows_are_read_as_before_where_the_schema_has_changed(
+    container: Container,
+) -> None:
+    changing = table("_changing", column("name", String))
+    reading = Statement(select(changing.c.name))
+    change = text("ALTER TABLE _changing ALTER name TYPE varchar(9)")
+    async with container.engine().begin() as connection:
+        await connection.execute(
+            text("CREATE TABLE _changing AS SELECT text 'same' AS name")
+        )
+
+    async with container.session_factory()() as session:
+        before = [row.name for row in await session.fetch(reading, {})]
+        async with container.engine().begin() as connection:
+            await connection.execute(change)
+        after = [row.name for row in await session.fetch(reading, {})]
+
+    async with container.engine().begin() as connection:
+        await connection.execute(text("DROP TABLE _changing"))
+    assert before == after == ["same"]
 
 
 @pytest.mark.parametrize("load", [joinedload, selectinload, subqueryload])

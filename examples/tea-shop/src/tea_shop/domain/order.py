@@ -71,7 +71,8 @@ class Order:
         self.lines = lines
 
     def add_line(self, order_line: OrderLine) -> None:
-        """Put an order line behind the others."""
+        """Put an order line behind the others, unless that breaks a rule."""
+        replace(self, lines=(*self.lines, order_line))._checked()
         self.lines = (*self.lines, order_line)
 
     def remove_line(self, order_line: OrderLine) -> None:
@@ -80,6 +81,7 @@ class Order:
             raise NotFound("order line and order do not belong together")
         rest = list(self.lines)
         rest.remove(order_line)
+        replace(self, lines=tuple(rest))._checked()
         self.lines = tuple(rest)
 
     def _checked(self) -> Self:

@@ -33,8 +33,10 @@ class OneTaskSession(Session):
     """A session for the one task that uses it first.
 
     Without `WITH_HIDDEN`, all it does to models passes over the rows that are hidden:
-    joins, subqueries and relationships too. Statements over tables do not, and neither
-    do those that select nothing but a window function.
+    joins, subqueries and relationships too. Statements over tables do not. Nor do those
+    in which SQLAlchemy finds no model: where nothing is selected but an aggregate with
+    FILTER, WITHIN GROUP or OVER, say `select_from`; and where a model refers to its like,
+    `of_type` with an alias (`Model.others.of_type(aliased(Model)).any()`).
     """
 
     is_read_only = False
@@ -290,7 +292,7 @@ class DirectSession(AsyncSession):
             raise await self._failure(
                 error, pooled, statement, *rows, commits=commits
             ) from None
-        return records
+        return statement.rows(records)
 
     async def _failure(
         self,

@@ -33,6 +33,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql.named_types import NamedType
 from sqlalchemy.orm import RelationshipProperty, aliased, with_loader_criteria
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -48,7 +49,8 @@ VISIBLE = with_loader_criteria(
 )
 """The option that passes over the rows that are hidden, in subqueries too."""
 
-DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
+_dialect: Any = make_url("postgresql+asyncpg://").get_dialect()
+DIALECT = _dialect(dbapi=_dialect.import_dbapi())  # some types ask the driver
 FLOAT8, NUMERIC = 701, 1700  # what PostgreSQL calls its types
 
 Columns: TypeAlias = Mapping[str, Column[Any]]
@@ -61,7 +63,8 @@ Shape: TypeAlias = tuple[tuple[str, bool], ...]
 class Statement:
     """A statement as the driver runs it, and what converts its values to and fro.
 
-    It reads no hidden row. What it is given by `bindparam` has to be given each time.
+    It reads no hidden row. What it is given by `bindparam` has to be given each time. Its
+    rows have what is selected, or else `returned`, as attributes by its names.
     """
 
     def __init__(
@@ -73,9 +76,12 @@ class Statement:
         is_many: bool = False,
     ) -> None:
         visible: Any = statement
-        if isinstance(statement, Select):
-            visible = visible.options(VISIBLE)
-        compiled: Any = visible.compile(dialect=DIALECT)
+        if returned is None and isinstance(statement, Select):
+            returned = _selected(statement)
+            visible = statement.with_only_columns(
+                *returned.values(), maintain_column_froms=True
+            )
+        compiled: Any = visible.options(VISIBLE).compile(dialect=DIALECT)
         if compiled.post_compile_params:
             raise TypeError("IN is a new statement for each length: use any_(array)")
         self.sql = compiled.string
@@ -92,13 +98,15 @@ class Statement:
                 (key, _for_all(each[key]) if key in each else convert)
                 for key, convert in self._bound
             ]
-        constants = {name: compiled.params[name] for name, _ in self._bound}
-        self._constants = {
-            name: value for name, value in constants.items() if value is not None
-        }
         self._renewed = {one.key: one.onupdate.arg for one in compiled.update_prefetch}
+        self._constants = {
+            name: compiled.params[name]
+            for name, _ in self._bound
+            if not (compiled.binds[name].required or name in self._renewed)
+        }
         self.returned = tuple(returned or ())
-        self.row_class = _row_class(returned or {})
+        self.row_class = _row_class(asyncpg.Record, returned or {})
+        self._plain_class = _row_class(tuple, returned or {})
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
         """Put the values into the order and the types in which the driver sends them."""
@@ -112,6 +120,15 @@ class Statement:
             convert(values[name]) if convert else values[name]
             for name, convert in self._bound
         ]
+
+    def rows(self, records: Sequence[Any]) -> Sequence[Any]:
+        """Return what the driver has read as rows with the attributes of their model.
+
+        Where the schema has changed it prepares the statement anew, without their class.
+        """
+        if records and not isinstance(records[0], self.row_class):
+            return [self._plain_class(one) for one in records]
+        return records
 
     def named(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Return what the rows have as the attributes of their model."""
@@ -150,13 +167,24 @@ def read_of(model_class: type[Base]) -> Columns:
 
 @cache
 def written_of(model_class: type[Base]) -> Columns:
-    """Return the columns that are written, for the database makes the others."""
+    """Return the columns that can be written, for the database makes the others."""
     columns = columns_of(model_class).items()
     return {key: one for key, one in columns if not _is_made(one)}
 
 
+@cache
+def changed_of(model_class: type[EntityModel]) -> Columns:
+    """Return those that an update can write, for the database renews others itself."""
+    columns = written_of(model_class).items()
+    renewed = {key for key, one in columns if _is_clause(one.onupdate)}
+    return {key: one for key, one in columns if key not in renewed | {"version"}}
+
+
 def complete(model_class: type[Base], rows: Sequence[dict[str, Any]]) -> Names:
-    """Give new rows what each begins with; return which values are of their own."""
+    """Give new rows what each begins with; return which values are of their own.
+
+    What the database would begin with is of its own in all of them, or in none.
+    """
     constants, made = _defaults_of(model_class)
     own = made.keys() | set[str]().union(*rows)
     begun = {key: constants[key] for key in constants.keys() - own}
@@ -173,18 +201,18 @@ def complete(model_class: type[Base], rows: Sequence[dict[str, Any]]) -> Names:
 
 def shape_of(values: Mapping[str, object]) -> Shape:
     """Name the values and tell which are None, for that is another statement."""
-    return tuple((name, value is None) for name, value in values.items())
+    return tuple(sorted((name, value is None) for name, value in values.items()))
 
 
 def having(
     model_class: type[Base], values: Mapping[str, Any]
 ) -> list[ColumnElement[bool]]:
     """Compare columns with these values, and what is linked with an identity."""
-    columns, relations = columns_of(model_class), inspect(model_class).relationships
+    columns = columns_of(model_class)
     return [
         columns[name] == value
         if name in columns
-        else getattr(model_class, name).any(relations[name].mapper.class_.id == value)
+        else _is_linked(getattr(model_class, name), value)
         for name, value in values.items()
     ]
 
@@ -192,29 +220,27 @@ def having(
 @cache
 def finding(model_class: type[Base], shape: Shape) -> Statement:
     """Read the rows that have values of this shape."""
-    return _reading(model_class, _rows(model_class, shape))
+    return Statement(_rows(model_class, shape))
 
 
 @cache
 def paging(model_class: type[EntityModel], shape: Shape) -> Statement:
     """Read such rows from `_offset` on, `_limit` at most, by their identities."""
     rows = _rows(model_class, shape).order_by(model_class.id)
-    part = rows.offset(_number("_offset")).limit(_number("_limit"))
-    return _reading(model_class, part)
+    return Statement(rows.offset(_number("_offset")).limit(_number("_limit")))
 
 
 @cache
 def following(model_class: type[EntityModel]) -> Statement:
     """Read those behind the identity `_after`, `_limit` at most."""
     rows = _rows(model_class).where(model_class.id > _number("_after"))
-    part = rows.order_by(model_class.id).limit(_number("_limit"))
-    return _reading(model_class, part)
+    return Statement(rows.order_by(model_class.id).limit(_number("_limit")))
 
 
 @cache
 def among(model_class: type[EntityModel]) -> Statement:
     """Read those whose identity is one of `_keys`."""
-    return _reading(model_class, _rows(model_class).where(_is_one(model_class.id)))
+    return Statement(_rows(model_class).where(_is_one(model_class.id)))
 
 
 @cache
@@ -244,7 +270,7 @@ def inserting(model_class: type[Base], names: Names) -> Writing:
 
     Return what the database makes: of many, the keys alone.
     """
-    columns, new = columns_of(model_class), written_of(model_class)
+    columns = columns_of(model_class)
     written = {key: columns[key] for key in names}
     constants, _ = _defaults_of(model_class)
     begun = {
@@ -252,7 +278,11 @@ def inserting(model_class: type[Base], names: Names) -> Writing:
         for key, value in constants.items()
         if key not in written and value is not None
     }
-    made = {key: one for key, one in read_of(model_class).items() if key not in new}
+    made = {
+        key: one
+        for key, one in read_of(model_class).items()
+        if key not in written and (_is_made(one) or _is_begun(one))
+    }
     keys = {key: one for key, one in made.items() if one.primary_key}
     rows = insert(_table(columns))
     row = rows.values({one: _value(key, one) for key, one in written.items()} | begun)
@@ -404,7 +434,11 @@ def link_of(relation: Relation) -> tuple[Column[Any], Column[Any]]:
 def _defaults_of(model_class: type[Base]) -> tuple[dict[str, Any], dict[str, Convert]]:
     """Return what each new row begins with, and what is made for each anew."""
     columns = written_of(model_class).items()
-    defaults = {key: getattr(one.default, "arg", None) for key, one in columns}
+    defaults = {
+        key: getattr(one.default, "arg", None)
+        for key, one in columns
+        if not _is_begun(one)
+    }
     made = {key: one for key, one in defaults.items() if callable(one)}
     return {key: one for key, one in defaults.items() if key not in made}, made
 
@@ -416,17 +450,36 @@ def _referring(pairs: Any) -> Column[Any]:
 
 
 def _rows(model_class: type[Base], shape: Shape = ()) -> Select[Any]:
+    columns = columns_of(model_class)
     values: dict[str, Any] = {
-        name: None if is_none else bindparam(name) for name, is_none in shape
+        name: None if is_none else _value(name, columns.get(name))
+        for name, is_none in shape
     }
     return select(model_class).where(*having(model_class, values))
 
 
-def _reading(model_class: type[Base], rows: Select[Any]) -> Statement:
-    columns = read_of(model_class)
-    # By its attributes SQLAlchemy knows the model, and so which rows are hidden.
-    attributes = [getattr(model_class, key) for key in columns]
-    return Statement(rows.with_only_columns(*attributes), returned=columns)
+def _is_linked(attribute: Any, identity: Any) -> ColumnElement[bool]:
+    # By this alias SQLAlchemy knows which rows are hidden, though both be of one table.
+    other: Any = aliased(attribute.property.mapper.class_)
+    condition: ColumnElement[bool] = attribute.of_type(other).any(other.id == identity)
+    return condition
+
+
+def _selected(rows: Select[Any]) -> dict[str, Any]:
+    """Name what is selected: of a model, the attributes that are read with a row."""
+    found: list[tuple[str, Any]] = []
+    for one in rows.column_descriptions:
+        entity = one.get("entity")
+        if entity is one["expr"]:
+            keys = read_of(inspect(entity).mapper.class_)
+            found += [(key, getattr(entity, key)) for key in keys]
+        else:
+            found.append((str(one["name"]), one["expr"]))
+    names = [name for name, _ in found]
+    return {
+        f"{name}_{place}" if name in names[:place] else name: expression
+        for place, (name, expression) in enumerate(found)
+    }
 
 
 def _telling(rows: Select[Any], column: ColumnElement[Any]) -> Statement:
@@ -437,8 +490,24 @@ def _table(columns: Columns) -> Any:
     return next(iter(columns.values())).table
 
 
-def _value(name: str, column: Column[Any]) -> ColumnElement[Any]:
-    return bindparam(name, type_=column.type)
+def _value(name: str, column: Column[Any] | None) -> ColumnElement[Any]:
+    """Bind a value of a column, or else an identity."""
+    return bindparam(name, type_=BigInteger() if column is None else _sent(column.type))
+
+
+def _sent(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Take its limits off a type: a cast would round what has more digits, or cut it."""
+    if isinstance(kind, ARRAY):
+        item = String() if type(kind.item_type) is String else _sent(kind.item_type)
+        return ARRAY(item, kind.as_tuple, kind.dimensions)
+    is_exact = isinstance(kind, Numeric) and not isinstance(kind, Float)
+    return Numeric() if is_exact else kind
+
+
+def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type as the driver knows it."""
+    kind = kind.dialect_impl(DIALECT)
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
 
 
 def _number(name: str) -> ColumnElement[int]:
@@ -446,7 +515,7 @@ def _number(name: str) -> ColumnElement[int]:
 
 
 def _has_arrays(columns: Columns) -> bool:
-    return any(isinstance(one.type, ARRAY) for one in columns.values())
+    return any(isinstance(_plain(one.type), ARRAY) for one in columns.values())
 
 
 def _given(columns: Columns) -> TableValuedAlias:
@@ -457,13 +526,10 @@ def _given(columns: Columns) -> TableValuedAlias:
 
 
 def _array(name: str, column: Column[Any]) -> ColumnElement[Any]:
-    """Bind an array, of a type without a length: a cast would cut what is too long."""
-    kind = column.type.dialect_impl(DIALECT)
-    if isinstance(kind, TypeDecorator):
-        kind = kind.impl_instance
-    if isinstance(kind, String | Numeric):
-        kind = String() if isinstance(kind, String) else Numeric()
-    return bindparam(name, type_=ARRAY(kind))
+    kind = _plain(column.type)
+    if isinstance(kind, String) and not isinstance(kind, NamedType):
+        kind = String()
+    return bindparam(name, type_=ARRAY(_sent(kind)))
 
 
 def _keys_of(columns: Columns) -> Columns:
@@ -490,14 +556,22 @@ def _is_of(owner: Column[Any], is_single: bool) -> ColumnElement[bool]:
 
 
 def _is_made(column: Column[Any]) -> bool:
-    """Tell whether the database gives the column its first value."""
-    by_clause = column.default is not None and column.default.is_clause_element
+    """Tell whether nobody but the database gives the column a value."""
     is_key = column is column.table.autoincrement_column
-    return is_key or by_clause or column.server_default is not None
+    return is_key or column.identity is not None or column.computed is not None
 
 
-def _row_class(columns: Columns) -> type:
-    """Make a class of the driver's rows that are read as models are.
+def _is_begun(column: Column[Any]) -> bool:
+    """Tell whether the database gives the column a value where a new row has none."""
+    return column.server_default is not None or _is_clause(column.default)
+
+
+def _is_clause(default: Any) -> bool:
+    return default is not None and default.is_clause_element
+
+
+def _row_class(base: type, columns: Columns) -> type:
+    """Make a class of rows, the driver's for one, that are read as models are.
 
     Each value is converted when it is asked for. To copy it first, into a dictionary or
     a model, takes longer than the driver needs for the row.
@@ -508,7 +582,7 @@ def _row_class(columns: Columns) -> type:
         attributes[key] = property(
             _converted(place, convert) if convert else itemgetter(place)
         )
-    return type("Row", (asyncpg.Record,), attributes)
+    return type("Row", (base,), attributes)
 
 
 def _converted(place: int, convert: Convert) -> Convert:

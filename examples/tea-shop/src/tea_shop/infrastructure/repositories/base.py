@@ -252,7 +252,7 @@ class BaseRepository(Generic[ModelType]):
         """
         if not models:
             return
-        written = statements.written_of(self.model_class).keys() - {"version"}
+        written = statements.changed_of(self.model_class).keys()
         names = tuple(sorted(written & values_of(models[0]).keys()))
         owned, linked = self._relations()
         others = [(one, self._with_other_parts(one, models)) for one in owned]
@@ -377,15 +377,20 @@ class BaseRepository(Generic[ModelType]):
         part_class: type[Base] = relation.mapper.class_
         columns = statements.written_of(part_class)
         owner = statements.owner_of(relation)
-        names = [key for key, one in columns.items() if one is not owner]
+        names = {key for key, one in columns.items() if one is not owner}
 
-        def parts_of(model: ModelType) -> list[list[object]]:
-            parts = _parts(relation, model)
-            return [[getattr(part, name, None) for name in names] for part in parts]
+        def are_others(new: Base, before: Base) -> bool:
+            given = names & values_of(new).keys()
+            return any(
+                getattr(new, name) != getattr(before, name, None) for name in given
+            )
 
         def has_others(model: ModelType) -> bool:
             before = self._as_read(model)
-            return before is None or parts_of(model) != parts_of(before)
+            if before is None:
+                return True
+            new, old = _parts(relation, model), _parts(relation, before)
+            return len(new) != len(old) or any(map(are_others, new, old))
 
         return [model for model in models if has_others(model)]
 
@@ -430,7 +435,8 @@ class BaseRepository(Generic[ModelType]):
         self, relation: Relation, models: Sequence[ModelType]
     ) -> None:
         part_class: type[Base] = relation.mapper.class_
-        owner = statements.owner_of(relation).key
+        owner_of = inspect(part_class).get_property_by_column
+        owner = owner_of(statements.owner_of(relation)).key
         rows = [
             {**values_of(part), owner: model.id}
             for model in models
@@ -470,7 +476,7 @@ def _meeting(
 
 def _loading(parts: Parts) -> list[Any]:
     return [
-        selectinload(one).load_only(one.property.mapper.class_.id)
+        selectinload(one).load_only(one.property.mapper.class_.id, raiseload=True)
         if one.property.secondary is not None
         else selectinload(one)
         for one in parts
