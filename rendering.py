@@ -1136,6 +1136,7 @@ def lay_out(text: str, package: str) -> str:
 
 IMPORT = re.compile(r"( *(?:from \S+ )?import )([^#]*[^#(])")
 DEFINITION = ("def ", "async ", "class ", "@")
+LONG_TEXT = re.compile(r'(^ *)?"""[^"]*(?:"{1,2}[^"]+)*"""', re.MULTILINE)
 
 
 def used_imports(lines: list[str]) -> list[str]:
@@ -1152,6 +1153,7 @@ def used_imports(lines: list[str]) -> list[str]:
         end = max(end, lines.index("if TYPE_CHECKING:") + 1)
     code = [lines[number] for number in range(end) if number not in found]
     text = "\n".join([*code, *lines[end:], ""]).replace("if TYPE_CHECKING:", "")
+    text = LONG_TEXT.sub(without_docstring, text)
     head: list[str] = []
     for number in reversed(range(end)):
         line = lines[number]
@@ -1174,6 +1176,11 @@ def used_imports(lines: list[str]) -> list[str]:
         del tail[0]
     blank = ["", ""] if tail and tail[0].startswith(DEFINITION) else [""]
     return [*head[::-1], *(blank if head and tail else []), *tail]
+
+
+def without_docstring(text: re.Match[str]) -> str:
+    """Leave out a text that begins a line; another may be a program."""
+    return text[0] if text[1] is None else ""
 
 
 def before_definitions(lines: list[str]) -> Iterator[str]:
@@ -1202,9 +1209,11 @@ def _is_used(name: str, text: str) -> bool:
 def _is_code(before: str, after: str) -> bool:
     """Tell whether what follows is code: no comment or text, but for annotations."""
     if "#" in re.sub('"[^"]*"', "", before) or before.count('"') % 2:
-        opening = before.rpartition('"')[0]
-        is_annotation = before.endswith('["') and after[:1] in ('"', " ")
-        return opening.endswith(("f", "> ", "cast(")) or is_annotation
+        opening, _, text = before.rpartition('"')
+        if opening.endswith("f"):
+            return text.count("{") > text.count("}")
+        is_annotation = before.endswith('["') and after.startswith(('"]', " | "))
+        return opening.endswith(("> ", "cast(")) or is_annotation
     return True
 
 
@@ -1529,10 +1538,19 @@ class OfDictionaries(Environment):
         return super().getattr(obj, attribute)
 
 
+def as_text(text: str) -> str:
+    """Write a text as ruff does: in other quotes where that spares escapes."""
+    written = json.dumps(text, ensure_ascii=False)
+    if text.count('"') > text.count("'"):
+        return "'" + written[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
+    return written
+
+
 FILTERS = {
     "fold": lambda text: _folded(text.splitlines()),
     "append": lambda text, suffix: text + suffix,
     "capital": lambda text: text[0].upper() + text[1:],
+    "text": lambda text: as_text(text),
     "python": lambda text: "None" if text is None else json.dumps(text),
     "toml": lambda text: json.dumps(text, ensure_ascii=False),
 }

@@ -6,10 +6,14 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pydantic
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from hexagonal_answers import part
 from tests.conftest import (
@@ -28,7 +32,8 @@ CAREFUL = (
     "Order, User, Group, News, Return, HTTPServer, Person, Type, Command, Model, "
     "Field, Test, Testimonial, Session, Order2, Order10, order-line, Status, "
     "Class, Set, List, Service, Name, Query, Identity, Page, Database, iPhone, "
-    "Folk/folk, Match, Sa, Uow"
+    "Folk/folk, Match, Sa, Uow, Schema, It, Until, Timeout, Replace, Dt, "
+    "Raise(by: Person), Report(count_by_day: json)"
 )
 FIFTY = ", ".join(f"Thing{chr(65 + n // 26)}{chr(97 + n % 26)}" for n in range(50))
 LONGEST = """
@@ -40,6 +45,7 @@ LONGEST = """
         abcdefghijkl: [NotificationPreferenceOverride],
         status_of_it_all: enum(abcdefghijklmnopqrstuvwxyzab, b)? )
     XaXaXaXaXaXaXaXaXaXaX
+    Body(password: str, token: text?, host: str = "0.0.0.0", kind: enum(secret, key))
 """
 TYPES = """
     Everything(a: str, b: text, c: int, d: bigint, e: float, f: bool, g: Decimal,
@@ -82,7 +88,11 @@ SERVICES = {
     "relations": {"entities": RELATIONS},
     "one": {"project_name": "a", "package_name": "a", "entities": "A"},
     "fifty": {"entities": FIFTY},
-    "longest": {"package_name": "z" * 30, "entities": LONGEST},
+    "longest": {
+        "project_name": 'Bob\'s \\ "Best" Tea',
+        "package_name": "z" * 30,
+        "entities": LONGEST,
+    },
     "careful": {"project_name": "Order", "entities": CAREFUL},
 }
 
@@ -166,6 +176,33 @@ def test_it_brings_what_the_tests_here_run_it_with(service: Path) -> None:
     assert set(ours["dependency-groups"]["service"]) >= set(brought)
     names = {re.split(r"[\[>=]", requirement)[0] for requirement in brought}
     assert names <= part("language").DISTRIBUTIONS
+
+
+def test_none_has_the_name_of_what_is_installed_with_it(service: Path) -> None:
+    theirs = tomllib.loads((service / "pyproject.toml").read_text())
+    brought = theirs["project"]["dependencies"] + theirs["dependency-groups"]["dev"]
+    needed: set[str] = set()
+    while brought:
+        wanted = Requirement(brought.pop())
+        asked = [{"extra": extra} for extra in ("", *wanted.extras)]
+        if (name := canonicalize_name(wanted.name)) in needed and not wanted.extras:
+            continue
+        needed.add(name)
+        with suppress(PackageNotFoundError):  # what another system or Python needs
+            brought += [
+                text
+                for text in requires(wanted.name) or ()
+                if (marker := Requirement(text).marker) is None
+                or any(map(marker.evaluate, asked))
+            ]
+    modules = {
+        module
+        for module, distributions in packages_distributions().items()
+        if not needed.isdisjoint(map(canonicalize_name, distributions))
+        and re.fullmatch(r"[a-z][a-z_]*", module)
+    }
+    assert {"click", "sqlalchemy"} <= modules
+    assert modules - part("language").PACKAGES == set()
 
 
 def test_the_report_tells_the_number_of_tests(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 import pytest
 from alembic import command
+from alembic.autogenerate.api import AutogenContext
 from alembic.config import main as alembic
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection, String, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -21,10 +22,16 @@ from tea_shop.application.errors import TimedOut, Unavailable
 from tea_shop.container import Container, open_container
 from tea_shop.infrastructure.database import connect, create_engine
 from tea_shop.infrastructure.models import Base
-from tea_shop.infrastructure.schema import alembic_config, missing_migrations, upgrade
+from tea_shop.infrastructure.schema import (
+    alembic_config,
+    import_our_types,
+    missing_migrations,
+    upgrade,
+)
 from tea_shop.settings import Settings
 
 from tests.conftest import name_in_settings, new_database
+from tests.infrastructure.examples import Currency
 
 pytestmark = pytest.mark.postgres
 
@@ -249,3 +256,12 @@ def test_the_command_of_alembic_fails_in_one_sentence(
         alembic(["current"])
 
     assert reason in caplog.messages[-1]
+
+
+def test_a_new_one_imports_the_types_of_ours_that_it_names() -> None:
+    migration = AutogenContext(MigrationContext.configure(dialect_name="postgresql"))
+
+    for item in (Currency(), String()):
+        assert import_our_types("type", item, migration) is False
+
+    assert migration.imports == {f"import {Currency.__module__}"}

@@ -2,13 +2,16 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
+from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.types import TypeDecorator
 
 from tea_shop.infrastructure.database import connect, reach
 from tea_shop.settings import Settings
@@ -47,6 +50,15 @@ def alembic_config(connection: Connection | None = None) -> Config:
     )
     config.attributes["connection"] = connection
     return config
+
+
+def import_our_types(
+    kind: str, item: object, migration: AutogenContext
+) -> Literal[False]:
+    """Let a migration that Alembic writes import the types of ours that it names."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        migration.imports.add(f"import {type(item).__module__}")
+    return False
 
 
 def _missing(connection: Connection) -> list[str]:

@@ -1,25 +1,16 @@
 """How Alembic reaches the database: over a given connection, or by the settings."""
 
 import asyncio
-from typing import Literal
 
 from alembic import context
-from alembic.autogenerate.api import AutogenContext
 from alembic.util import CommandError
 from sqlalchemy import Connection
-from sqlalchemy.types import TypeDecorator
 
 from tea_shop.application.errors import Unavailable
 from tea_shop.infrastructure.database import connect
 from tea_shop.infrastructure.models import Base
+from tea_shop.infrastructure.schema import import_our_types
 from tea_shop.settings import InvalidSettings, load_settings
-
-
-def render_item(kind: str, item: object, made: AutogenContext) -> Literal[False]:
-    """Let a new migration import the types of ours that it names."""
-    if kind == "type" and isinstance(item, TypeDecorator):
-        made.imports.add(f"import {type(item).__module__}")
-    return False
 
 
 def migrate(connection: Connection) -> None:
@@ -28,7 +19,7 @@ def migrate(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         compare_server_default=True,
-        render_item=render_item,
+        render_item=import_our_types,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -14,7 +14,7 @@ PATH = "/api/teas"
 UNKNOWN = 2**40
 
 
-async def new_body(container: Container) -> dict[str, Any]:
+async def body_for(container: Container) -> dict[str, Any]:
     async with container.unit_of_work() as uow:
         new = await new_tea(uow)
         await uow.commit()
@@ -32,13 +32,13 @@ def changed_body(_response: Response) -> dict[str, Any]:
 @pytest.fixture
 async def response(client: AsyncClient, container: Container) -> Response:
     """The answer to the creation of one."""
-    return await client.post(PATH, json=await new_body(container))
+    return await client.post(PATH, json=await body_for(container))
 
 
 async def test_what_was_created_is_found_at_its_location(
     client: AsyncClient, container: Container
 ) -> None:
-    body = await new_body(container)
+    body = await body_for(container)
 
     created = await client.post(PATH, json=body)
     found = await client.get(created.headers["Location"])
@@ -52,7 +52,7 @@ async def test_what_was_created_is_found_at_its_location(
 async def test_a_page_links_to_the_next(
     client: AsyncClient, container: Container, response: Response
 ) -> None:
-    others = [await client.post(PATH, json=await new_body(container)) for _ in "12"]
+    others = [await client.post(PATH, json=await body_for(container)) for _ in "12"]
     one, two, three = (kept.json() for kept in (response, *others))
 
     first = await client.get(PATH, params={"limit": 2})
@@ -131,7 +131,7 @@ async def test_one_is_found_by_its_name(
 async def test_what_does_not_belong_in_a_body_is_refused(
     client: AsyncClient, container: Container
 ) -> None:
-    body = {**await new_body(container), "no field": 1}
+    body = {**await body_for(container), "no field": 1}
 
     refused = await client.post(PATH, json=body)
     page = await client.get(PATH)
