@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -23,6 +24,10 @@ from types import ModuleType
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
+
+with suppress(ImportError):  # there is none on Windows, whose terminal needs none
+    if sys.stdin and sys.stdin.isatty():
+        import_module("readline")  # else arrows are letters, and long answers are cut
 
 TEMPLATE = Path(__file__).parent
 SERVICE = "{{cookiecutter.project_slug}}"

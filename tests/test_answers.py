@@ -168,6 +168,33 @@ def test_the_defaults_can_be_taken_in_a_terminal(tmp_path: Path) -> None:
     assert_is_service(tmp_path / "order-service", "order_service")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_an_answer_in_a_terminal_can_be_long_and_mended(tmp_path: Path) -> None:
+    import pexpect
+
+    left, right, backspace = "\x1b[D", "\x1b[C", "\x7f"
+    long = ", ".join(
+        f'Thing{letter}(note: text = "{letter * 999}")' for letter in "abcde"
+    )
+    child = pexpect.spawn(
+        str(BIN / "cookiecutter"),
+        [str(TEMPLATE), "-o", str(tmp_path)],
+        encoding="utf-8",
+        env=os.environ | {"TERM": "dumb"},
+        timeout=30,
+    )
+    answers = ["", "", "", f"Tae{left}{backspace}{right}a, {long}", ""]
+    for number, answer in enumerate(answers, start=1):
+        child.expect(rf"\[{number}/5\]")
+        child.sendline(answer)
+    child.expect("Created order-service: 6 entities")
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 0
+    assert (tmp_path / "order-service/src/order_service/domain/tea.py").is_file()
+
+
 HOSTILE_NAMES = [
     "O'Brien",
     'say "tea"',
