@@ -236,6 +236,7 @@ SCALARS = {
         second="dt.datetime(2028, 2, 29, 23, 59, 59, 999999, tzinfo=dt.UTC)",
         fresh="dt.datetime.fromtimestamp(number, dt.UTC)",
         diagram="timestamptz",
+        query="AwareDatetime",
     ),
     "time": Scalar(
         python="dt.time",

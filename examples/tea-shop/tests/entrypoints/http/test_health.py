@@ -38,6 +38,15 @@ async def test_a_service_with_its_database_is_ready(client: AsyncClient) -> None
     assert live.json() == ready.json() == {"status": "ok"}
 
 
+async def test_a_head_is_a_get_without_its_body(client: AsyncClient) -> None:
+    named = {"X-Request-ID": "same"}
+    get = await client.get("/health/live", headers=named)
+    head = await client.head("/health/live", headers=named)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers == get.headers
+
+
 @pytest.mark.postgres
 @pytest.mark.usefixtures("outdated_database")
 async def test_a_service_with_an_outdated_schema_is_not_ready(

@@ -17,6 +17,7 @@ app = FastAPI()
 
 
 @app.get("/numbers")
+@app.get("/numbers/{_}")
 async def numbers(
     query: Annotated[PageQuery, Query()], request: Request, response: Response
 ) -> PagedResult[Number]:
@@ -35,6 +36,15 @@ async def walk(client: AsyncClient, start: str, relation: str) -> list[list[int]
         pages.append([item["value"] for item in page.json()["items"]])
         place = page.links.get(relation, {}).get("url")
     return pages
+
+
+async def test_a_link_is_written_as_an_address_is() -> None:
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://x") as client:
+        page = await client.get("/numbers/%E2%80%83%0C1%3E%20%22?limit=2")
+        again = await client.get(page.links["next"]["url"])
+
+    assert page.headers["Link"].startswith("</numbers/%E2%80%83%0C1%3E%20%22?offset=2&")
+    assert again.json()["offset"] == 2
 
 
 async def test_the_links_lead_through_all_pages_and_back() -> None:

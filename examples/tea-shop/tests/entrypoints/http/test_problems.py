@@ -198,7 +198,7 @@ async def test_a_wrong_method_is_a_problem(client: AsyncClient, path: str) -> No
 async def test_a_path_tells_all_methods_that_it_has(client: AsyncClient) -> None:
     answer = await client.patch("/api/teas")
 
-    assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST"}
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
 async def test_what_a_route_refuses_keeps_its_headers(client: AsyncClient) -> None:

@@ -307,6 +307,21 @@ async def test_a_query_has_what_is_known_once(
     assert answer.json()["faults"] == [fault]
 
 
+async def test_of_very_many_faults_as_many_are_told_as_can_be_read(
+    client: AsyncClient,
+) -> None:
+    few = await client.post("/samples", json={"parts": [{}] * 100})
+    many = await client.post("/samples", json={"parts": [{}] * 10_000})
+    query = await client.get(
+        "/slices?" + "&".join(f"a{number}" for number in range(1000))
+    )
+
+    assert len(few.json()["faults"]) == len(query.json()["faults"]) == 100
+    (fault,) = many.json()["faults"]
+    assert fault == {"location": "body", "detail": "More is wrong than can be told"}
+    assert {one.status_code for one in (few, many, query)} == {422}
+
+
 async def test_all_faults_of_a_query_are_told(client: AsyncClient) -> None:
     answer = await client.get("/slices?one=1&two=2&after=1&after=2")
 

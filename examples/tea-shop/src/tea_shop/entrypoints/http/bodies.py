@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any, TypeGuard
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
@@ -16,6 +16,7 @@ from tea_shop.application.messages.base import BaseCommand
 
 # Bare digits would be seconds since 1970, and what is below a microsecond cut off.
 NO_TIME = re.compile(r"^[-+]?[\d.]+$|[.,]\d{6}\d*[1-9]")
+MOST_FAULTS = 100  # that an answer tells of
 MEDIA_TYPE = re.compile(r"application/(\S+\+)?json *(;|$)", re.IGNORECASE)
 
 
@@ -42,7 +43,14 @@ def sent(command: type[BaseCommand]) -> BeforeValidator:
     """
 
     def read(body: bytes) -> BaseCommand:
-        made = command.model_validate_json(body, strict=True)
+        try:
+            made = command.model_validate_json(body, strict=True)
+        except ValidationError as error:
+            if error.error_count() > MOST_FAULTS:  # it takes long to write them down
+                raise PydanticCustomError(
+                    "faults", "More is wrong than can be told"
+                ) from None
+            raise
         given = json.loads(
             body, object_pairs_hook=_once, parse_float=_exact, parse_constant=_exact
         )

@@ -68,7 +68,12 @@ def _whole(number: str) -> float:
 
 
 def _named(part: dict[str, Any]) -> dict[str, Any]:
-    """Name a format as what it is: to JSON Schema a time has a zone, a duration no sign."""
+    """Name a format as what it is: to JSON Schema a time has a zone, a duration no sign.
+
+    What pydantic calls base64 has the alphabet of base64url (RFC 4648, section 5).
+    """
     if part.get("type") == "string" and part.get("format") in FORMATS:
         part["format"] = FORMATS[part["format"]]
+    if part.get("contentEncoding") == "base64":
+        part["contentEncoding"] = "base64url"
     return part

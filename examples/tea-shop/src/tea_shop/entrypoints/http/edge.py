@@ -57,6 +57,9 @@ class Edge:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = perf_counter()
         status = 0
+        method = scope["method"]
+        if method == "HEAD":  # it is a GET whose body the server keeps back
+            scope = {**scope, "method": "GET"}
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -82,7 +85,7 @@ class Edge:
             spent = round((perf_counter() - start) * 1000, 1)
             log.info(
                 "answered",
-                method=scope["method"],
+                method=method,
                 route=route,
                 status=status,
                 milliseconds=spent,

@@ -27,6 +27,7 @@ from tea_shop.domain.errors import (
     StillReferenced,
     UnknownReference,
 )
+from tea_shop.entrypoints.http.bodies import MOST_FAULTS
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"  # seconds
@@ -109,9 +110,10 @@ async def on_http_error(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
     if status == 405:  # the framework knows the methods of one route only
         path = getattr(request.scope.get("route"), "path_format", None)
-        methods = request.app.openapi()["paths"].get(path, ["get", "head"])
-        headers["Allow"] = ", ".join(map(str.upper, methods))
-    return answer(request, status, error.detail, headers=headers)
+        methods = request.app.openapi()["paths"].get(path, ["get"])
+        allowed = ", ".join(map(str.upper, methods))
+        headers["Allow"] = allowed.replace("GET", "GET, HEAD")
+    return answer(request, status, str(error.detail), headers=headers)
 
 
 async def on_bad_request(request: Request, error: RequestValidationError) -> Response:
@@ -121,7 +123,7 @@ async def on_bad_request(request: Request, error: RequestValidationError) -> Res
             location="/".join(map(str, fault["loc"])),
             detail=fault["msg"].removeprefix("Value error, "),
         )
-        for fault in error.errors()
+        for fault in error.errors()[:MOST_FAULTS]
     ]
     detail = "The request is not as it should be."
     return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, faults=faults)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Header, HTTPException
 from fastapi.exceptions import RequestValidationError
@@ -37,7 +37,7 @@ class StrictRoute(APIRoute):
         """Leave `/by-email` to the route of this name, whatever the method is."""
         match, found = super().matches(scope)
         values = found.get("path_params", {}).values()
-        if any(value.startswith("by-") for value in values):
+        if any(str(value).startswith("by-") for value in values):
             return Match.NONE, {}
         return match, found
 
@@ -102,7 +102,7 @@ def etag(version: int) -> str:
 
 def link(request: Request, relation: str, **query: int) -> str:
     """Point to another part of the same list (RFC 8288)."""
-    return f'<{request.url.path}?{urlencode(query)}>; rel="{relation}"'
+    return f'<{quote(request.url.path)}?{urlencode(query)}>; rel="{relation}"'
 
 
 def page_links(request: Request, page: PagedResult[Any]) -> dict[str, str]:
