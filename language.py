@@ -135,12 +135,17 @@ HABITS = {
     "primary": "every entity has an id already",
 }
 TYPE_HABITS = {
+    "any": "write json",
     "array": "a list is written as [str]",
     "list": "a list is written as [str]",
+    "char": "write str(40)",
     "literal": "an enum is written as enum(open, closed)",
     "optional": "write ? behind the type, as in str?",
+    "money": "write Decimal(12, 2)",
+    "serial": "write int; every entity has an id already",
     "set": "a list is written as [str]",
     "tuple": "a list is written as [str]",
+    "varchar": "write str(40)",
 }
 
 # Names that no field can have, each with the reason. Tests hold the first ones
@@ -683,6 +688,11 @@ class _Parser:
             return f"write a colon before the type: {first}: {second[:LONGEST_NAME]}"
         if second in FLAGS:
             return f"write {second} behind the type"
+        if end - start == 2 and FIELD_NAME.fullmatch(second):
+            if first.lower() in SPELLINGS:
+                return f"write the name before the type: {second}: {first}"
+            if first in FLAGS:
+                return f"write {first} behind the name: {second} {first}"
         if "\n" in text:
             return "write a comma between one field and the next"
         return _not_a_field_name(text)
@@ -1260,10 +1270,11 @@ class _Model:
             draft.places["name"] = written.name
             return
         if not written.fields:
-            name_only = draft.entity.name
             sentence = (
-                f"has no field: write {name_only} without brackets, which has a name,"
-                " or describe its fields"
+                f"has no field: describe its fields, as in {draft.entity.name}(name)"
+                if draft.owner
+                else f"has no field: write {draft.entity.name} without brackets, which"
+                " has a name, or describe its fields"
             )
             self._tell(draft.whose, sentence, written.name)
         known = dict(draft.fields)  # since earlier steps

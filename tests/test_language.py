@@ -489,6 +489,8 @@ REFUSED = [
     ("Order(a: [str, int])", "Order.a: name one type in the brackets"),
     ("Order(a: [])", "Order.a: name one type in the brackets"),
     ("Order(a: [enum(x, y)])", "Order.a: a list holds no enums"),
+    ("Order(a: varchar(20))", "Order.a: unknown type 'varchar': write str(40)"),
+    ("Order(a: Decimal(,2))", "Order.a: '' is no number: write it as in Decimal"),
     ("Order(a: int(4))", "Order.a: int takes nothing in brackets"),
     ("Order(a: str())", "Order.a: write it as in str(40)"),
     ("Order(a: str(0))", "Order.a: has no room"),
@@ -507,6 +509,8 @@ REFUSED = [
     ("Order(total int)", "Order: write a colon before the type: total: int"),
     ("Order(a, first name)", "Order: 'first name' is no name of a field: write first_"),
     ("Order(a\n b)", "Order: write a comma between one field and the next"),
+    ("Order(str name)", "Order: write the name before the type: name: str"),
+    ("Order(unique name)", "Order: write unique behind the name: name unique"),
     ("Order(email unique: str)", "Order: write unique behind the type"),
     ("Order(a:)", "Order.a: write a type behind the colon"),
     ("Order(a: 'str')", "Order.a: write the type without quotes"),
@@ -523,6 +527,7 @@ REFUSED = [
     ("Order)", "entities: ')' closes nothing: leave it out"),
     ("Order(a = 'x)", "entities: the text has no ' at its end"),
     ("Order()", "Order: has no field: write Order without brackets"),
+    ("Order(a: [Line()])", "has no field: describe its fields, as in Line(name)"),
     ("[" * 5000, "entities: '[' is opened and never closed"),
     ("Order(a: " + "[" * 5000 + "]" * 5000 + ")", "Order.a: a list holds no lists"),
     # names
@@ -875,8 +880,8 @@ REFUSED_STEPS = [
     ("Bill(tags: [Tag]), Tag + Bill(tag: Tag)", "Bill.tag: Bill would get a second"),
     ("Tag(x: [Bill]), Bill + Bill(tag: Tag)", "Bill.tag: Bill would get a second list"),
     ("Order(a: enum(x, y)) + OrderA", "OrderA: needs the class OrderA, which Order.a"),
-    ("Decimal + Bill(a: number)", "Bill.a: needs the class Decimal, which Decimal has"),
-    ("StrEnum + Bill(a: enum(x, y))", "Bill.a: needs the class StrEnum, which StrEnum"),
+    ("Decimal", "Decimal: needs the class Decimal, which every service has already"),
+    ("StrEnum", "StrEnum: needs the class StrEnum, which every service has already"),
     # the whole
     ("A1(b: B1), B1 + B1(a: A1)", "B1.a: none could be the first, for each needs the"),
     (
