@@ -57,7 +57,7 @@ def import_our_types(
 ) -> Literal[False]:
     """Let a migration that Alembic writes import the types of ours that it names."""
     if kind == "type" and isinstance(item, TypeDecorator):
-        migration.imports.add(f"import {type(item).__module__}")
+        migration.imports.add(f"import {item.__module__}")
     return False
 
 

@@ -7,7 +7,7 @@ force: the columns, what converts their values, and which rows are hidden.
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import (
@@ -77,8 +77,8 @@ class Statement:
     ) -> None:
         visible: Any = statement
         if returned is None and isinstance(statement, Select):
-            returned = _selected(statement)
-            visible = statement.with_only_columns(
+            returned = _selected(visible)
+            visible = visible.with_only_columns(
                 *returned.values(), maintain_column_froms=True
             )
         compiled: Any = visible.options(VISIBLE).compile(dialect=DIALECT)
@@ -497,7 +497,7 @@ def _value(name: str, column: Column[Any] | None) -> ColumnElement[Any]:
 
 def _sent(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """Take its limits off a type: a cast would round what has more digits, or cut it."""
-    if isinstance(kind, ARRAY):
+    if _is_array(kind):
         item = String() if type(kind.item_type) is String else _sent(kind.item_type)
         return ARRAY(item, kind.as_tuple, kind.dimensions)
     is_exact = isinstance(kind, Numeric) and not isinstance(kind, Float)
@@ -515,7 +515,11 @@ def _number(name: str) -> ColumnElement[int]:
 
 
 def _has_arrays(columns: Columns) -> bool:
-    return any(isinstance(_plain(one.type), ARRAY) for one in columns.values())
+    return any(_is_array(_plain(one.type)) for one in columns.values())
+
+
+def _is_array(kind: TypeEngine[Any]) -> TypeGuard[ARRAY[Any]]:
+    return isinstance(kind, ARRAY)
 
 
 def _given(columns: Columns) -> TableValuedAlias:

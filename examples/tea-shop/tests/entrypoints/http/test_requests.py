@@ -310,8 +310,9 @@ async def test_a_query_has_what_is_known_once(
 async def test_of_very_many_faults_as_many_are_told_as_can_be_read(
     client: AsyncClient,
 ) -> None:
-    few = await client.post("/samples", json={"parts": [{}] * 100})
-    many = await client.post("/samples", json={"parts": [{}] * 10_000})
+    empty: list[dict[str, Any]] = [{}]
+    few = await client.post("/samples", json={"parts": empty * 100})
+    many = await client.post("/samples", json={"parts": empty * 10_000})
     query = await client.get(
         "/slices?" + "&".join(f"a{number}" for number in range(1000))
     )
