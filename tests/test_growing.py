@@ -559,6 +559,16 @@ def test_migrations_that_end_in_two_are_refused(shop: Path) -> None:
     refuses(shop, "the migrations end in a, b: join them", *ADD)
 
 
+def test_migrations_with_one_number_are_refused(shop: Path) -> None:
+    for name in ("0007_one", "0007_two"):
+        own = shop / VERSIONS / f"{name}.py"
+        own.write_text('revision = "0007"\ndown_revision = "0001"\n')
+    commit(shop)
+
+    told = "0007_one.py and 0007_two.py have the same revision 0007: put one behind"
+    refuses(shop, told, *ADD)
+
+
 # Where it comes from
 
 

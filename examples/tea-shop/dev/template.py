@@ -291,6 +291,7 @@ def put_on_top(before: Path, after: Path) -> list[str]:
     Databases have them behind them. Return what its owner is to know.
     """
     own = migrations(ROOT)
+    refuse_twins(own)
     old = {migration.revision: migration for migration in migrations(before)}
     new: list[Migration] = []
     notes: list[str] = []
@@ -314,6 +315,18 @@ def put_on_top(before: Path, after: Path) -> list[str]:
         notes += moved(migration, f"{number:04}", heads.pop() if heads else None)
         heads = {f"{number:04}"}
     return notes
+
+
+def refuse_twins(own: Sequence[Migration]) -> None:
+    """Raise where two have one revision: branches that git merged have numbered alike."""
+    names: dict[str, str] = {}
+    for one in own:
+        name = one.path.name
+        if (other := names.setdefault(one.revision, name)) != name:
+            raise Refused(
+                f"{other} and {name} have the same revision {one.revision}: put one"
+                " behind the other, with a number of its own in its name and in it"
+            )
 
 
 def moved(migration: Migration, revision: str, below: str | None) -> list[str]:

@@ -183,7 +183,9 @@ class Account(Example):
 
     balance: Mapped[int]
     currency: Mapped[str] = mapped_column(Currency, default="eur")
-    state: Mapped[str] = mapped_column(default="new", onupdate="moved")
+    state: Mapped[str] = mapped_column(
+        default="new", server_default="old", onupdate="moved"
+    )
     receipt: Mapped[UUID | None] = mapped_column(onupdate=uuid4)
     ceiling: Mapped[Decimal] = mapped_column(Numeric(8, 3), server_default="0")
     opened_at: Mapped[datetime] = mapped_column(default=func.now())

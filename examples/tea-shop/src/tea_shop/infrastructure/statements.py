@@ -567,7 +567,9 @@ def _is_made(column: Column[Any]) -> bool:
 
 def _is_begun(column: Column[Any]) -> bool:
     """Tell whether the database gives the column a value where a new row has none."""
-    return column.server_default is not None or _is_clause(column.default)
+    if column.default is None:
+        return column.server_default is not None
+    return _is_clause(column.default)
 
 
 def _is_clause(default: Any) -> bool:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body, Depends, Query
 from httpx import AsyncClient
+from pydantic import BaseModel, Field
 
 from tea_shop.application.messages.base import BaseCommand, SliceQuery
 from tea_shop.entrypoints.http.bodies import sent
@@ -22,6 +23,7 @@ DEEP_FREE = '{"free": {"a": DEEP}}'.replace("DEEP", DEEP)
 
 class Colour(Enum):
     RED = "red"
+    GREEN = "green"
 
 
 class Part(BaseCommand):
@@ -80,6 +82,28 @@ async def take_slice(query: Annotated[SliceQuery, Query()]) -> SliceQuery:
 @router.get("/words")
 async def take_word(value: Annotated[str, Query(alias="word")]) -> str:
     return value
+
+
+class Range(BaseModel):
+    """A query whose names are others in it."""
+
+    lowest: int = Field(0, alias="from")
+
+
+def colours(colour: Annotated[list[Colour], Query()]) -> list[Colour]:
+    return colour
+
+
+@router.get("/ranges")
+async def take_range(query: Annotated[Range, Query()]) -> int:
+    return query.lowest
+
+
+@router.get("/colours/{number:int}")
+async def take_colours(
+    number: int, given: Annotated[list[Colour], Depends(colours)]
+) -> list[Colour]:
+    return given * number
 
 
 @router.put("/versions")
@@ -355,6 +379,16 @@ async def test_a_query_that_is_right_is_taken(client: AsyncClient) -> None:
     assert part.json() == {"after": 7, "limit": 100}
     assert rest.json() == {"after": 0, "limit": 20}
     assert word.json() == "a b&c"
+
+
+async def test_whatever_a_route_declares_is_known(client: AsyncClient) -> None:
+    ranged = await client.get("/ranges?from=3")
+    unknown = await client.get("/ranges?lowest=3")
+    several = await client.get("/colours/2?colour=red&colour=green")
+
+    assert ranged.json() == 3
+    assert unknown.status_code == 422
+    assert several.json() == ["red", "green"] * 2
 
 
 @pytest.mark.parametrize(("given", "seen"), [('"7"', 7), ('"0"', 0), ("*", None)])

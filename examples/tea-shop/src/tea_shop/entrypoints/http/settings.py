@@ -29,7 +29,7 @@ class HttpSettings(BaseSettings):
     http_body_timeout: float = Field(default=20, gt=0)
     """Seconds in which the whole body of a request must come."""
     http_keep_alive_timeout: int = Field(default=5, ge=1)
-    """Seconds after which a connection is closed on which nothing is asked."""
+    """Seconds after which a connection is closed on which nothing more is asked."""
     http_shutdown_timeout: int = Field(default=20, ge=1)
     """Seconds that requests have to finish in when the service is to stop."""
     http_cors_origins: Words = ()

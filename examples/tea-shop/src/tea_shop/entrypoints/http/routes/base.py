@@ -1,11 +1,12 @@
 """What the routes of all entities share."""
 
 import re
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, TypeAlias
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Annotated, Any, TypeAlias, get_origin
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Header, HTTPException
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic.json_schema import SkipJsonSchema
@@ -19,9 +20,10 @@ from tea_shop.container import Container
 from tea_shop.entrypoints.http.bodies import JsonRequest
 
 IF_MATCH = "If-Match"
-ETAG = r'^(?:\*|"([0-9]{1,19})")$'
+ETAG = r'^(?:\*|"(0|[1-9][0-9]{0,18})")$'
 UNKNOWN = "There is no such parameter."
 REPEATED = "There can be one such parameter only."
+LISTS = (list, set, frozenset, tuple)
 
 
 def container_of(request: Request) -> Container:
@@ -31,7 +33,10 @@ def container_of(request: Request) -> Container:
 
 
 class StrictRoute(APIRoute):
-    """Refuses what it does not know: query parameters, and bodies that are not JSON."""
+    """Refuses what it does not know: query parameters, and bodies that are not JSON.
+
+    A body is a command that `sent` reads from its text.
+    """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Leave `/by-email` to the route of this name, whatever the method is."""
@@ -44,13 +49,7 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Put its own part before what FastAPI does with a request."""
         handle = super().get_route_handler()
-        known = {
-            str(name)
-            for field in self.dependant.query_params
-            for name in getattr(
-                field.field_info.annotation, "model_fields", [field.alias]
-            )
-        }
+        known = dict(_parameters(self.dependant))
 
         async def checked(request: Request) -> Response:
             given = [name for name, _ in request.query_params.multi_items()]
@@ -61,8 +60,8 @@ class StrictRoute(APIRoute):
             ]
             faults += [
                 {"loc": ("query", name), "msg": REPEATED}
-                for name in known
-                if given.count(name) > 1
+                for name, is_list in known.items()
+                if given.count(name) > 1 and not is_list
             ]
             if faults:
                 raise RequestValidationError(faults)
@@ -72,6 +71,17 @@ class StrictRoute(APIRoute):
             return await handle(request)
 
         return checked
+
+
+def _parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    """Name the parameters of a query, those of dependencies too; tell which are lists."""
+    for field in dependant.query_params:
+        annotation = field.field_info.annotation
+        fields = getattr(annotation, "model_fields", {field.alias: field.field_info})
+        for name, info in fields.items():
+            yield info.alias or name, get_origin(info.annotation) in LISTS
+    for other in dependant.dependencies:
+        yield from _parameters(other)
 
 
 def seen_version(
