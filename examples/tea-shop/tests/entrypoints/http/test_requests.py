@@ -381,6 +381,17 @@ async def test_a_query_that_is_right_is_taken(client: AsyncClient) -> None:
     assert word.json() == "a b&c"
 
 
+async def test_bytes_are_described_in_the_alphabet_that_they_have(
+    client: AsyncClient,
+) -> None:
+    described = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    answer = await client.post("/samples", json={"raw": "-_8="})
+
+    samples = [one for name, one in described.items() if name.startswith("Sample")]
+    encodings = {one["properties"]["raw"]["contentEncoding"] for one in samples}
+    assert (encodings, answer.json()["raw"]) == ({"base64url"}, "-_8=")
+
+
 async def test_whatever_a_route_declares_is_known(client: AsyncClient) -> None:
     ranged = await client.get("/ranges?from=3")
     unknown = await client.get("/ranges?lowest=3")
