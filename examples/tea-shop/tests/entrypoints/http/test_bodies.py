@@ -19,6 +19,7 @@ class Sample(BaseCommand):
     lapse: dt.timedelta | None = None
     ratio: float | None = None
     parts: tuple[Part, ...] = ()
+    days: frozenset[dt.date] = frozenset()
 
 
 BODIES: TypeAdapter[Sample] = TypeAdapter(Annotated[Sample, sent(Sample)])
@@ -49,3 +50,9 @@ def test_what_can_be_kept_is_taken(body: str) -> None:
 def test_what_would_be_changed_is_refused(body: str) -> None:
     with pytest.raises(ValidationError, match=r"number|times|name"):
         BODIES.validate_python(body.encode())
+
+
+def test_what_stands_twice_in_a_set_is_told_so() -> None:
+    assert BODIES.validate_python(b'{"days": ["2026-01-31", "2026-02-01"]}')
+    with pytest.raises(ValidationError, match="The same stands twice in a set"):
+        BODIES.validate_python(b'{"days": ["2026-01-31", "2026-01-31"]}')
