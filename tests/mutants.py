@@ -1078,19 +1078,16 @@ async def plant_all(
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(AT_ONCE):
             nurseries.put_nowait(await stack.enter_async_context(Nursery.opened(api)))
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        suites = [suite(service, server, nurseries)]
-        suites += [plant(one, service, server, nurseries) for one in mutants]
-        unchanged, *running = [group.create_task(one) for one in suites]
-        failure = (await unchanged).failure
+        failure = (await suite(service, server, nurseries)).failure
         if not failure:  # nor may a copy fail for being one
             same = mutants[0]._replace(new=mutants[0].old)
             failure = (await plant(same, service, server, nurseries)).failure
         if failure:
             print(f"The suite fails without a bug: {failure}", file=sys.stderr)
-            for one in running:
-                one.cancel()
             return 0
+        group = await stack.enter_async_context(asyncio.TaskGroup())
+        bugs = [plant(one, service, server, nurseries) for one in mutants]
+        running = [group.create_task(bug) for bug in bugs]
         print(row("bug", "found by", "seconds"))
         for mutant, one in zip(mutants, running, strict=True):
             failure, seconds = await one
