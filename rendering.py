@@ -1551,7 +1551,7 @@ FILTERS = {
     "fold": lambda text: _folded(text.splitlines()),
     "append": lambda text, suffix: text + suffix,
     "capital": lambda text: text[0].upper() + text[1:],
-    "text": lambda text: as_text(text),
+    "text": as_text,
     "python": lambda text: "None" if text is None else json.dumps(text),
     "toml": lambda text: json.dumps(text, ensure_ascii=False),
 }

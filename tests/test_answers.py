@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -146,52 +147,44 @@ def test_the_questions_can_be_answered_in_a_terminal(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_the_defaults_can_be_taken_in_a_terminal(tmp_path: Path) -> None:
+def answer_in_a_terminal(folder: Path, answers: Iterable[str], told: str) -> None:
+    """Answer each question there, and see what is told at the end."""
     import pexpect
 
     child = pexpect.spawn(
         str(BIN / "cookiecutter"),
-        [str(TEMPLATE), "-o", str(tmp_path)],
+        [str(TEMPLATE), "-o", str(folder)],
         encoding="utf-8",
         env=os.environ | {"TERM": "dumb"},
         timeout=30,
     )
-    for number in range(1, 6):
+    for number, answer in enumerate(answers, start=1):
         child.expect(rf"\[{number}/5\]")
-        child.sendline("")
-    child.expect("Created order-service: 2 entities")
+        child.sendline(answer)
+    child.expect(told)
     child.expect(pexpect.EOF)
     child.close()
 
     assert child.exitstatus == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_the_defaults_can_be_taken_in_a_terminal(tmp_path: Path) -> None:
+    answer_in_a_terminal(tmp_path, [""] * 5, "Created order-service: 2 entities")
+
     assert_is_service(tmp_path / "order-service", "order_service")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 def test_an_answer_in_a_terminal_can_be_long_and_mended(tmp_path: Path) -> None:
-    import pexpect
-
     left, right, backspace = "\x1b[D", "\x1b[C", "\x7f"
     long = ", ".join(
         f'Thing{letter}(note: text = "{letter * 999}")' for letter in "abcde"
     )
-    child = pexpect.spawn(
-        str(BIN / "cookiecutter"),
-        [str(TEMPLATE), "-o", str(tmp_path)],
-        encoding="utf-8",
-        env=os.environ | {"TERM": "dumb"},
-        timeout=30,
-    )
     answers = ["", "", "", f"Tae{left}{backspace}{right}a, {long}", ""]
-    for number, answer in enumerate(answers, start=1):
-        child.expect(rf"\[{number}/5\]")
-        child.sendline(answer)
-    child.expect("Created order-service: 6 entities")
-    child.expect(pexpect.EOF)
-    child.close()
 
-    assert child.exitstatus == 0
+    answer_in_a_terminal(tmp_path, answers, "Created order-service: 6 entities")
+
     assert (tmp_path / "order-service/src/order_service/domain/tea.py").is_file()
 
 
