@@ -237,6 +237,8 @@ MODELS = [
            '    op.drop_table("order_tags")\n', ""),
 ]
 REPOSITORIES = [
+    Mutant("the last batch is left out", "infrastructure/repositories/base.py",
+           "range(0, len(rows), BATCH)", "range(0, len(rows) - 1, BATCH)"),
     Mutant("of many, one moves on", "infrastructure/repositories/base.py",
            "if model.id not in written:", "if not written:"),
     Mutant("a version does not move", "infrastructure/statements.py",

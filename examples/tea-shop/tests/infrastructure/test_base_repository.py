@@ -20,6 +20,7 @@ from tea_shop.domain.errors import (
     UnknownReference,
 )
 from tea_shop.infrastructure.models.base import row_of
+from tea_shop.infrastructure.repositories import base
 from tea_shop.infrastructure.repositories.base import BaseRepository
 from tea_shop.infrastructure.session import WITH_HIDDEN, DirectSession
 from tea_shop.infrastructure.statements import deleting
@@ -117,6 +118,27 @@ async def test_many_are_updated_with_one_statement(
     kept = await AuthorRepository(examples).get_many(0, 100)
     assert [one.name for one in kept] == [f"AUTHOR {n}" for n in range(99)]
     assert {one.version for one in kept} == {2}
+
+
+@pytest.mark.postgres
+async def test_many_batches_are_written_in_one_round_trip(
+    examples: DirectSession, statements: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base, "BATCH", 3)
+    repository = GenreRepository(examples)
+    models = [Genre(name=f"genre {number}") for number in range(10)]
+    statements.clear()
+
+    await repository.create(*models)
+    await repository.update(*models)
+    await repository.delete(*models[4:])
+
+    assert len(statements) == 3
+    kept = await repository.get_many(0, 20)
+    assert [(one.id, one.version) for one in kept] == [
+        (one.id, 2) for one in models[:4]
+    ]
+    assert [one.name for one in kept] == [f"genre {number}" for number in range(4)]
 
 
 @pytest.mark.postgres

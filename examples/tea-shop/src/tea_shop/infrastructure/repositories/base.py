@@ -34,6 +34,9 @@ EntityType = TypeVar("EntityType", bound="Entity")
 Links: TypeAlias = set[tuple[int, int]]
 Row: TypeAlias = dict[str, Any]
 
+BATCH = 1_000
+"""Rows that a statement writes: while PostgreSQL does so, the next ones are sent."""
+
 
 class Entity(Protocol):
     """An entity, as far as a repository has to know it."""
@@ -343,8 +346,12 @@ class BaseRepository(Generic[ModelType]):
             return one.named(records)
         if many is None:
             return one.named(await self._session.write(one, *rows))
-        arrays = {key: list(map(itemgetter(key), rows)) for key in many.written}
-        return many.named(await self._session.write(many, arrays))
+        batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+        arrays = [
+            {key: list(map(itemgetter(key), batch)) for key in many.written}
+            for batch in batches
+        ]
+        return many.named(await self._session.write(many, *arrays))
 
     async def _update(
         self, names: tuple[str, ...], models: Sequence[ModelType], *, is_whole: bool
