@@ -215,6 +215,7 @@ SCALARS = {
         second='Decimal("-{high}")',
         other='Decimal("{middle}")',
         fresh="Decimal(number).scaleb(-{1})",
+        message="Decimal{1}Field",
         diagram="decimal",
     ),
     "date": Scalar(
@@ -235,6 +236,7 @@ SCALARS = {
         first="dt.datetime(2026, 1, 31, 12, 30, tzinfo=dt.UTC)",
         second="dt.datetime(2028, 2, 29, 23, 59, 59, 999999, tzinfo=dt.UTC)",
         fresh="dt.datetime.fromtimestamp(number, dt.UTC)",
+        message="DatetimeField",
         diagram="timestamptz",
         query="AwareDatetime",
     ),
@@ -331,6 +333,7 @@ PLAIN_DECIMAL = SCALARS["Decimal"]._replace(
     second='Decimal("-123456789012345678901234567890.0123456789")',
     other='Decimal("456.70")',
     fresh="Decimal(number)",
+    message="DecimalField",
 )
 Entity: TypeAlias = dict[str, Any]
 Field: TypeAlias = dict[str, Any]
@@ -345,6 +348,10 @@ def survey(model: dict[str, Any]) -> None:
     model |= {
         "value_objects": sorted(types & {"Email", "Url"}),
         "has_enums": "enum" in kinds,
+        "has_datetimes": "datetime" in types,
+        "scales": sorted(
+            {f["arguments"][1:] for f in fields if f["type"] == "Decimal"}
+        ),
     }
     in_base64 = ', ser_json_bytes="base64", val_json_bytes="base64"'
     model["bytes_config"] = in_base64 if "bytes" in types else ""
@@ -524,7 +531,7 @@ def scalar(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
     plain = field["type"] == "str" and field["arguments"] == (255,)
     return {
         "type": kind.python,
-        "message": kind.message or kind.python,
+        "message": spell(kind.message or kind.python),
         "column": [spell(kind.column)] if kind.column and not plain else [],
         "checks": [spell(kind.check, f"self.{field['attribute']}")] * bool(kind.check),
         "boundary": spell(kind.boundary),
@@ -607,7 +614,7 @@ def array(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
     check = [f"for {one} in {items}:", f"    {spell(kind.check, one)}"]
     return {
         "type": f"tuple[{kind.python}, ...]",
-        "message": f"tuple[{kind.message or kind.python}, ...]",
+        "message": f"tuple[{spell(kind.message or kind.python)}, ...]",
         "default": "" if field["optional"] else "()",
         "column": [f"ARRAY({column}, as_tuple=True)"],
         "checks": check if kind.check else [],

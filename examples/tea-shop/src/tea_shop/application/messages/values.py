@@ -1,5 +1,6 @@
-"""How the value objects of the domain are written at the boundary: as text."""
+"""How values are written at the boundary: in the one way in which they are kept."""
 
+from decimal import Decimal
 from typing import Annotated, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
@@ -21,4 +22,8 @@ EmailField: TypeAlias = Annotated[
     PlainValidator(_email),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
+]
+
+Decimal2Field: TypeAlias = Annotated[
+    Decimal, PlainSerializer("{:z.2f}".format, return_type=str, when_used="json")
 ]
