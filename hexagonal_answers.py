@@ -1,8 +1,8 @@
 """Hands the answers to `language.py` and `rendering.py`, in cookiecutter's own process.
 
 A hook that fails leaves a traceback on the screen, and a slug such as `a/b` leaves
-folders; so the answers are checked when the last question is answered, and cookiecutter
-prints what is raised here in one piece.
+folders; so each answer is checked when it is given, and cookiecutter prints what is
+raised here in one piece.
 
 The two are read at each call and not imported: cruft renders two versions of the
 template in one process, each by its own rules. This module is imported, and that of the
@@ -12,7 +12,7 @@ older version serves both; so its filters never change.
 import json
 import py_compile
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -21,6 +21,7 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
 
+import click
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -42,16 +43,41 @@ class Answers(Extension):
         environment.filters["as_files"] = as_files
 
 
-def refuse_bad_answers(answers: Mapping[str, str]) -> str:
-    """Return nothing; raise `FailedHookException` with every problem of the answers.
+def refuse_bad_answers(answers: MutableMapping[str, str]) -> str:
+    """Return nothing; ask the last question again until its answer is good.
 
-    Questions that are not answered yet are passed over: a replay file has answered
-    them already.
+    Where nobody is there to be asked, raise `FailedHookException` with every problem
+    once the last answer that may be bad is given.
     """
-    problems = part("language").problems(answers)
-    if problems:
-        raise FailedHookException("\n".join(problems))
+    while problems := part("language").problems(answers):
+        if not is_dialogue():
+            if "entities" in answers:
+                raise FailedHookException("\n".join(problems))
+            break
+        print(*problems, sep="\n")
+        question = list(answers)[-1]
+        answers[question] = ask_again(question, answers[question])
     return ""
+
+
+def is_dialogue() -> bool:
+    """Tell whether cookiecutter was called to ask, and somebody is there to answer."""
+    context = click.get_current_context(silent=True)
+    options = context.params if context else {}
+    asks = options.get("no_input") is False and not options.get("replay")
+    return bool(asks and not options.get("replay_file") and sys.stdin.isatty())
+
+
+def ask_again(question: str, answer: str) -> str:
+    """Let an answer be mended, or be given anew where the terminal edits no line."""
+    editor = sys.modules.get("readline")
+    if editor and answer != "?":
+        editor.set_startup_hook(lambda: editor.insert_text(answer))
+    try:
+        return input(f"  {question}, once more: ").strip()
+    finally:
+        if editor:
+            editor.set_startup_hook(None)
 
 
 def as_files(answers: Mapping[str, str]) -> str:

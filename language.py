@@ -54,7 +54,8 @@ CLASSES = {
     *("AbstractAsyncContextManager", "AlreadyTaken", "Annotated", "Any"),
     *("AsyncEngine", "AsyncGenerator", "AsyncSession", "Base", "BaseCommand"),
     *("BaseRepository", "BaseResult", "ColumnElement", "CommitUnknown"),
-    *("ConcurrentUpdate", "Container", "DirectSession", "EmailField", "EmailType"),
+    *("ConcurrentUpdate", "Container", "DatetimeField", "DirectSession"),
+    *("EmailField", "EmailType"),
     *("EntityModel", "ExitStack", "InMemoryDatabase", "InMemoryTransaction"),
     *("InMemoryUnitOfWork", "InvalidSettings", "InvalidValue", "Iterator", "Misused"),
     *("NewType", "NoServer"),
@@ -114,6 +115,17 @@ SPELLINGS = ALIASES | {scalar.lower(): scalar for scalar in SCALARS}
 # What the generated code imports for the fields that have it, and only then.
 CLASSES_OF_TYPES = {"Decimal": "Decimal", "Email": "Email", "Url": "Url"}
 CLASS_OF_ENUMS = "StrEnum"
+HELP = """\
+An entity is a name, alone or with fields in brackets; commas stand between.
+    Customer(name, email: Email unique, born: date?),
+    Order(customer: Customer, status: enum(open, paid) = open, tags: [Tag],
+    lines: [OrderLine(product, quantity: int)]), Tag
+Types: str (which need not be written), str(40), text, int, bigint, float, bool,
+    Decimal(12,2), date, datetime, time, timedelta, UUID, bytes, json, Email, Url,
+    enum(open, paid), [str] for many of any, an entity for one of those, [Tag] for
+    many of them, [OrderLine(...)] for those that it owns.
+Behind the type: ? where it may be absent, unique, index, = and a default.\
+"""
 LONGEST_STR = 1000
 BARE_STR = 255
 MOST_DIGITS = 100
@@ -449,6 +461,8 @@ def _package_name_problem(package: str) -> str | None:
 @lru_cache(maxsize=1)
 def read_entities(answer: str) -> tuple[list[Entity], list[str]]:
     """Read the answer; return the entities, sorted by module, and every problem."""
+    if answer.strip() == "?":
+        return [], [HELP]
     parser = _Parser(answer)
     model = _Model()
     steps = parser.steps()
@@ -1684,6 +1698,9 @@ def _used_classes(field: Field) -> list[str]:
     """List what the generated code imports for the sake of a field."""
     if field.enum:
         return [CLASS_OF_ENUMS]
+    if field.type == "Decimal":
+        _, *scale = field.arguments or (None,)
+        return ["Decimal", f"Decimal{''.join(map(str, scale))}Field"]
     return [CLASSES_OF_TYPES[field.type]] if field.type in CLASSES_OF_TYPES else []
 
 

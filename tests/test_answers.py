@@ -97,7 +97,7 @@ def replay(tmp_path: Path, **answers: object) -> Run:
 @pytest.mark.parametrize("whole", [False, True])
 def test_answers_can_be_replayed(tmp_path: Path, whole: bool) -> None:
     template = json.loads((TEMPLATE / "cookiecutter.json").read_text())
-    as_cookiecutter_writes = template | ANSWERS | {"__checked": ""}
+    as_cookiecutter_writes = template | ANSWERS | {"__entities": ""}
 
     done = replay(tmp_path, **(as_cookiecutter_writes if whole else ANSWERS))
 
@@ -115,77 +115,111 @@ def test_a_bad_replayed_answer_is_refused_by_the_hook(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_the_questions_can_be_answered_in_a_terminal(tmp_path: Path) -> None:
+NO_TERMINAL = pytest.mark.skipif(
+    sys.platform == "win32", reason="there are no pseudo-terminals"
+)
+LEFT, RIGHT, BACKSPACE, ERASE = "\x1b[D", "\x1b[C", "\x7f", "\x15"
+NAME, SLUG, PACKAGE, ENTITIES, API = (rf"\[{number}/5\]" for number in range(1, 6))
+
+
+def converse(
+    folder: Path, dialogue: Iterable[tuple[str, str]], told: str, *options: str
+) -> int:
+    """Answer each question in a terminal, see what is told at the end; return the code.
+
+    The folder is where the service is to be.
+    """
     import pexpect
 
     child = pexpect.spawn(
         str(BIN / "cookiecutter"),
-        [str(TEMPLATE), "-o", str(tmp_path)],
+        [str(TEMPLATE), "-o", str(folder), *options],
         encoding="utf-8",
         dimensions=(40, 160),
         env=os.environ | {"TERM": "dumb"},
         timeout=30,
     )
-    for question, answer in (
-        (r"\[1/5\] What is the service called\? .*Order Service", "O'Brien's \"Tea\""),
-        (r"\[2/5\] Its folder and distribution .*o-brien-s-tea", ""),
-        (r"\[3/5\] Its Python package .*o_brien_s_tea", "tea"),
-        (
-            r"\[4/5\] Its entities, each alone or with its fields .*\]\)\)",
-            "Tea, {{ 7 }}",
-        ),
-        (r"(?s)\[5/5\] How is it driven, .*over HTTP, by FastAPI.*\[1/2\]", "2"),
-    ):
+    for question, answer in dialogue:
         child.expect(question)
-        child.sendline(answer)
-    child.expect("entities: '{{ 7 }}' is no name")
-    child.expect(pexpect.EOF)
-    child.close()
-
-    assert child.exitstatus == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def answer_in_a_terminal(folder: Path, answers: Iterable[str], told: str) -> None:
-    """Answer each question there, and see what is told at the end."""
-    import pexpect
-
-    child = pexpect.spawn(
-        str(BIN / "cookiecutter"),
-        [str(TEMPLATE), "-o", str(folder)],
-        encoding="utf-8",
-        env=os.environ | {"TERM": "dumb"},
-        timeout=30,
-    )
-    for number, answer in enumerate(answers, start=1):
-        child.expect(rf"\[{number}/5\]")
         child.sendline(answer)
     child.expect(told)
     child.expect(pexpect.EOF)
     child.close()
+    assert child.exitstatus is not None
+    return int(child.exitstatus)
 
-    assert child.exitstatus == 0
+
+@NO_TERMINAL
+def test_the_questions_can_be_answered_in_a_terminal(tmp_path: Path) -> None:
+    dialogue = [
+        (f"{NAME} What is the service called\\? .*Order Service", "O'Brien's \"Tea\""),
+        (f"{SLUG} Its folder and distribution .*o-brien-s-tea", ""),
+        (f"{PACKAGE} Its Python package .*o_brien_s_tea", "tea"),
+        (f"{ENTITIES} Its entities, .* fields; \\? tells how .*\\]\\)\\)", "Tea"),
+        (f"(?s){API} How is it driven, .*over HTTP, by FastAPI.*\\[1/2\\]", "2"),
+    ]
+
+    code = converse(tmp_path, dialogue, "Created o-brien-s-tea: 1 entity")
+
+    assert code == 0
+    assert_is_service(tmp_path / "o-brien-s-tea", "tea")
+    assert (tmp_path / "o-brien-s-tea/src/tea/entrypoints/http").is_dir()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@NO_TERMINAL
 def test_the_defaults_can_be_taken_in_a_terminal(tmp_path: Path) -> None:
-    answer_in_a_terminal(tmp_path, [""] * 5, "Created order-service: 2 entities")
+    dialogue = [(question, "") for question in (NAME, SLUG, PACKAGE, ENTITIES, API)]
 
+    code = converse(tmp_path, dialogue, "Created order-service: 2 entities")
+
+    assert code == 0
     assert_is_service(tmp_path / "order-service", "order_service")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-def test_an_answer_in_a_terminal_can_be_long_and_mended(tmp_path: Path) -> None:
-    left, right, backspace = "\x1b[D", "\x1b[C", "\x7f"
+@NO_TERMINAL
+def test_an_answer_in_a_terminal_can_be_long(tmp_path: Path) -> None:
     long = ", ".join(
         f'Thing{letter}(note: text = "{letter * 999}")' for letter in "abcde"
     )
-    answers = ["", "", "", f"Tae{left}{backspace}{right}a, {long}", ""]
+    entities = f"Tae{LEFT}{BACKSPACE}{RIGHT}a, {long}"
+    dialogue = [(NAME, ""), (SLUG, ""), (PACKAGE, ""), (ENTITIES, entities), (API, "")]
 
-    answer_in_a_terminal(tmp_path, answers, "Created order-service: 6 entities")
+    code = converse(tmp_path, dialogue, "Created order-service: 6 entities")
 
+    assert code == 0
     assert (tmp_path / "order-service/src/order_service/domain/tea.py").is_file()
+
+
+@NO_TERMINAL
+def test_a_bad_answer_in_a_terminal_can_be_mended(tmp_path: Path) -> None:
+    dialogue = [
+        (NAME, "a\u200bb"),
+        ("invisible character(?s:.*)project_name, once more: ", f"{ERASE}Tea Shop"),
+        (SLUG, "Tea"),
+        ("is no slug(?s:.*)project_slug, once more: ", f"{ERASE} tea "),
+        (PACKAGE, "class"),
+        ("a keyword of Python(?s:.*)package_name, once more: ", "y"),
+        (ENTITIES, "?"),
+        ("in brackets; commas stand between(?s:.*)once more: ", "Tea(name: {{ 7 }})"),
+        ("Tea.name: (?s:.*)once more: ", f"{BACKSPACE * 8}string)"),
+        (API, ""),
+    ]
+
+    code = converse(tmp_path, dialogue, "Created tea: 1 entity")
+
+    assert code == 0
+    assert_is_service(tmp_path / "tea", "classy")
+    assert (tmp_path / "tea/README.md").read_text().startswith("# Tea Shop\n")
+
+
+@NO_TERMINAL
+def test_whoever_wants_no_dialogue_is_asked_nothing(tmp_path: Path) -> None:
+    told = "An entity is a name, alone or with fields"
+
+    code = converse(tmp_path, [], told, "--no-input", "entities=?")
+
+    assert code == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 HOSTILE_NAMES = [

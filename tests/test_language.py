@@ -1,6 +1,7 @@
 """The entities answer: how names are read, what is derived, what is refused."""
 
 import json
+import re
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -470,6 +471,16 @@ def test_names_of_pydantic_are_known() -> None:
     names = {name for name in dir(BaseModel) if not name.startswith("_")}
 
     assert names <= language.PYDANTIC_FIELDS
+
+
+def test_the_help_names_every_type_and_shows_what_can_be_written() -> None:
+    entities, told = language.read_entities(" ? ")
+    example = language.HELP.partition("between.\n")[2].partition("Types:")[0]
+
+    assert (entities, told) == ([], [language.HELP])
+    assert all(re.search(rf"\b{name}\b", language.HELP) for name in language.SCALARS)
+    assert len(language.read_entities(example)[0]) == 3
+    assert language.read_entities(example)[1] == []
 
 
 REFUSED = [
