@@ -204,7 +204,10 @@ def main(command: list[str]) -> int:
         except NoServer as fault:
             print(fault, file=sys.stderr)
             return 1
-        return subprocess.call(command, env=environment)
+        process = stack.enter_context(subprocess.Popen(command, env=environment))
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        stack.callback(signal.signal, signal.SIGTERM, before)
+        return process.wait()
 
 
 if __name__ == "__main__":

@@ -58,6 +58,23 @@ def test_a_command_is_given_the_url_and_its_exit_code_is_kept(
     assert main([sys.executable, "-c", script]) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no signals")
+def test_a_command_is_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://given/db")
+    script = "import time; print('begun', flush=True); time.sleep(60)"
+    command = [sys.executable, "-m", "dev.postgres", sys.executable, "-c", script]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as runner:
+        assert runner.stdout is not None
+        begun = runner.stdout.readline()
+        runner.terminate()
+        left, _ = runner.communicate(timeout=10)  # until nobody can write any more
+
+    assert (begun, left) == ("begun\n", "")
+    assert runner.returncode != 0
+
+
 @pytest.mark.parametrize("command", [[], ["no-such-command"]])
 def test_no_command_is_told(
     command: list[str], capsys: pytest.CaptureFixture[str]
