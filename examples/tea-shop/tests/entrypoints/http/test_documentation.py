@@ -94,6 +94,28 @@ def test_each_operation_tells_how_it_fails(operations: list[dict[str, Any]]) -> 
     assert all("422" not in operation["responses"] for operation in operations)
 
 
+@pytest.mark.parametrize(
+    ("name", "status", "headers"),
+    [
+        ("create", "201", {"ETag", "Location"}),
+        ("list_after", "200", {"Link"}),
+        ("get", "200", {"ETag"}),
+        ("update", "200", {"ETag"}),
+    ],
+)
+def test_the_headers_of_an_answer_are_told(
+    operations: list[dict[str, Any]], name: str, status: str, headers: set[str]
+) -> None:
+    (told,) = [
+        operation["responses"][status]
+        for operation in operations
+        if operation["operationId"] == f"tea_{name}"
+    ]
+
+    assert told["headers"].keys() == headers
+    assert told["content"].keys() == {"application/json"}
+
+
 def test_each_schema_that_is_named_is_there(app: FastAPI) -> None:
     description = app.openapi()
     named = set(re.findall(r'"#/components/schemas/(.+?)"', json.dumps(description)))

@@ -25,6 +25,20 @@ UNKNOWN = "There is no such parameter."
 REPEATED = "There can be one such parameter only."
 LISTS = (list, set, frozenset, tuple)
 
+# What the documentation tells of the headers of an answer.
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+TEXT = {"type": "string"}
+VERSION = {
+    "description": "Its version, for `If-Match`.",
+    "required": True,
+    "schema": TEXT,
+}
+PLACE = {"description": "Where it is.", "required": True, "schema": TEXT}
+PARTS = {"description": "The parts before and behind, if any.", "schema": TEXT}
+CREATED: Responses = {201: {"headers": {"ETag": VERSION, "Location": PLACE}}}
+VERSIONED: Responses = {200: {"headers": {"ETag": VERSION}}}
+LISTED: Responses = {200: {"headers": {"Link": PARTS}}}
+
 
 def container_of(request: Request) -> Container:
     """Return the parts of the service that the application was started with."""

@@ -17,6 +17,9 @@ from tea_shop.domain.email import Email
 from tea_shop.domain.identities import OrderId, TeaId
 from tea_shop.entrypoints.http.bodies import sent
 from tea_shop.entrypoints.http.routes.base import (
+    CREATED,
+    LISTED,
+    VERSIONED,
     SeenVersion,
     StrictRoute,
     container_of,
@@ -45,7 +48,7 @@ EXAMPLES = {"one": Example(value=NEW)}
 router = APIRouter(prefix="/api/orders", tags=["orders"], route_class=StrictRoute)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=CREATED)
 async def create(
     service: Service,
     command: Annotated[CreateOrder, sent(CreateOrder), Body(openapi_examples=EXAMPLES)],
@@ -59,7 +62,7 @@ async def create(
     return created
 
 
-@router.get("")
+@router.get("", responses=LISTED)
 async def list_after(
     service: Service,
     query: Annotated[SliceQuery, Query()],
@@ -74,7 +77,7 @@ async def list_after(
     return part
 
 
-@router.get("/{order_id}")
+@router.get("/{order_id}", responses=VERSIONED)
 async def get(service: Service, order_id: Identity, response: Response) -> OrderResult:
     """Read one order."""
     found = await service.get(order_id)
@@ -82,7 +85,7 @@ async def get(service: Service, order_id: Identity, response: Response) -> Order
     return found
 
 
-@router.put("/{order_id}")
+@router.put("/{order_id}", responses=VERSIONED)
 async def update(
     service: Service,
     order_id: Identity,

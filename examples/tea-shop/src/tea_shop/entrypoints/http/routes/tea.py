@@ -13,6 +13,9 @@ from tea_shop.domain.errors import NotFound
 from tea_shop.domain.identities import TeaId
 from tea_shop.entrypoints.http.bodies import sent
 from tea_shop.entrypoints.http.routes.base import (
+    CREATED,
+    LISTED,
+    VERSIONED,
     SeenVersion,
     StrictRoute,
     container_of,
@@ -35,7 +38,7 @@ EXAMPLES = {"one": Example(value=NEW)}
 router = APIRouter(prefix="/api/teas", tags=["teas"], route_class=StrictRoute)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=CREATED)
 async def create(
     service: Service,
     command: Annotated[CreateTea, sent(CreateTea), Body(openapi_examples=EXAMPLES)],
@@ -49,7 +52,7 @@ async def create(
     return created
 
 
-@router.get("")
+@router.get("", responses=LISTED)
 async def list_after(
     service: Service,
     query: Annotated[SliceQuery, Query()],
@@ -64,7 +67,7 @@ async def list_after(
     return part
 
 
-@router.get("/by-name")
+@router.get("/by-name", responses=VERSIONED)
 async def find_by_name(
     service: Service,
     value: Annotated[
@@ -80,7 +83,7 @@ async def find_by_name(
     return found
 
 
-@router.get("/{tea_id}")
+@router.get("/{tea_id}", responses=VERSIONED)
 async def get(service: Service, tea_id: Identity, response: Response) -> TeaResult:
     """Read one tea."""
     found = await service.get(tea_id)
@@ -88,7 +91,7 @@ async def get(service: Service, tea_id: Identity, response: Response) -> TeaResu
     return found
 
 
-@router.put("/{tea_id}")
+@router.put("/{tea_id}", responses=VERSIONED)
 async def update(
     service: Service,
     tea_id: Identity,
