@@ -9,6 +9,7 @@ template in one process, each by its own rules. This module is imported, and tha
 older version serves both; so its filters never change.
 """
 
+import inspect
 import json
 import py_compile
 import sys
@@ -21,7 +22,6 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
 
-import click
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -61,15 +61,22 @@ def refuse_bad_answers(answers: MutableMapping[str, str]) -> str:
 
 
 def is_dialogue() -> bool:
-    """Tell whether cookiecutter was called to ask, and somebody is there to answer."""
-    context = click.get_current_context(silent=True)
-    options = context.params if context else {}
-    asks = options.get("no_input") is False and not options.get("replay")
-    return bool(asks and not options.get("replay_file") and sys.stdin.isatty())
+    """Tell whether cookiecutter is asking just now, and somebody is there to answer."""
+    asks = any(
+        call.function == "prompt_for_config" and not call.frame.f_locals["no_input"]
+        for call in inspect.stack(context=0)
+    )
+    return asks and sys.stdin.isatty()
 
 
 def ask_again(question: str, answer: str) -> str:
-    """Let an answer be mended, or be given anew where the terminal edits no line."""
+    """Let an answer be mended, or be given anew where the terminal edits no line.
+
+    What was typed before is forgotten, such as further lines of the answer.
+    """
+    with suppress(ImportError):  # on Windows
+        termios = import_module("termios")
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
     editor = sys.modules.get("readline")
     if editor and answer != "?":
         editor.set_startup_hook(lambda: editor.insert_text(answer))

@@ -93,6 +93,7 @@ LONGEST_PACKAGE = 30
 LONGEST_ENTITY = 32
 LONGEST_FIELD = 28
 LONGEST_ENUM = 40
+APIS = ("none", "fastapi")
 LONGEST_NAME = 80
 LONGEST_IDENTIFIER = 63  # PostgreSQL cuts what is longer
 MOST_FIELDS = 100
@@ -122,9 +123,10 @@ An entity is a name, alone or with fields in brackets; commas stand between.
     lines: [OrderLine(product, quantity: int)]), Tag
 Types: str (which need not be written), str(40), text, int, bigint, float, bool,
     Decimal(12,2), date, datetime, time, timedelta, UUID, bytes, json, Email, Url,
-    enum(open, paid), [str] for many of any, an entity for one of those, [Tag] for
-    many of them, [OrderLine(...)] for those that it owns.
-Behind the type: ? where it may be absent, unique, index, = and a default.\
+    enum(open, paid), [str] for an array of any but json and enums, an entity for one
+    of those, [Tag] for many of them, [OrderLine(...)] for those that it owns.
+Behind the type: ? where it may be absent, unique, index, and = with a default, which
+    texts, numbers, bool and enums can have.\
 """
 LONGEST_STR = 1000
 BARE_STR = 255
@@ -386,12 +388,17 @@ class Entity(NamedTuple):
         return self._asdict() | {"fields": fields}
 
 
-def problems(answers: Mapping[str, str]) -> list[str]:
+def problems(answers: Mapping[str, Any]) -> list[str]:
     """Say what is wrong with the answers; each sentence names its question."""
+    texts = {name: one for name, one in answers.items() if isinstance(one, str)}
+    if others := [name for name in answers.keys() - texts if name[0] != "_"]:
+        return [f"{name} is no text: put it in quotes" for name in sorted(others)]
+    answers = texts
     checks = {
         "project_name": _project_name_problem,
         "project_slug": _project_slug_problem,
         "package_name": _package_name_problem,
+        "api": _api_problem,
     }
     found = {
         question: f"{question} {_shown(answers[question])} {problem}"
@@ -434,6 +441,10 @@ def _project_slug_problem(slug: str) -> str | None:
     if slug.replace("-", "_") in PACKAGES:
         return f"is a package that the service depends on: try {slug}-service"
     return None
+
+
+def _api_problem(api: str) -> str | None:
+    return None if api in APIS else f"is not offered: choose {' or '.join(APIS)}"
 
 
 def _package_name_problem(package: str) -> str | None:

@@ -231,7 +231,11 @@ SCALARS = {
         python="dt.datetime",
         migration="sa.DateTime(timezone=True)",
         check='check_aware("{field}", {value})',
-        bad=("dt.datetime(2026, 1, 31)",),
+        bad=(
+            "dt.datetime(2026, 1, 31)",
+            "dt.datetime.min.replace(tzinfo=dt.UTC)",
+            "dt.datetime.max.replace(tzinfo=dt.UTC)",
+        ),
         refused=('"some time"',),
         first="dt.datetime(2026, 1, 31, 12, 30, tzinfo=dt.UTC)",
         second="dt.datetime(2028, 2, 29, 23, 59, 59, 999999, tzinfo=dt.UTC)",

@@ -213,6 +213,25 @@ def test_a_bad_answer_in_a_terminal_can_be_mended(tmp_path: Path) -> None:
 
 
 @NO_TERMINAL
+def test_what_was_typed_before_is_no_answer_to_what_is_asked_again(
+    tmp_path: Path,
+) -> None:
+    dialogue = [
+        (NAME, ""),
+        (SLUG, ""),
+        (PACKAGE, ""),
+        (ENTITIES, "Tea(name: string,\nprice: Decimal"),  # in one piece, as a paste is
+        ("write \\) where it ends(?s:.*)once more: ", f"{BACKSPACE})"),
+        (API, ""),
+    ]
+
+    code = converse(tmp_path, dialogue, "Created order-service: 1 entity")
+
+    assert code == 0
+    assert (tmp_path / "order-service/src/order_service/domain/tea.py").is_file()
+
+
+@NO_TERMINAL
 def test_whoever_wants_no_dialogue_is_asked_nothing(tmp_path: Path) -> None:
     told = "An entity is a name, alone or with fields"
 
@@ -250,6 +269,35 @@ def test_any_printable_name_arrives_unchanged(tmp_path: Path, name: str) -> None
     assert toml["project"]["description"] == shown
     readme = (project / "README.md").read_text(encoding="utf-8")
     assert readme.splitlines()[0] == f"# {shown}"
+
+
+def test_a_replayed_answer_that_is_not_offered_is_refused(tmp_path: Path) -> None:
+    done = replay(tmp_path, **ANSWERS | {"api": "grpc"})
+
+    assert done.code == 1
+    assert done.out.endswith("api 'grpc' is not offered: choose none or fastapi\n")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("answer", [None, 5, ["Tea"], {"Tea": 1}])
+def test_a_replayed_answer_that_is_no_text_is_refused(
+    tmp_path: Path, answer: object
+) -> None:
+    done = replay(tmp_path, **ANSWERS | {"entities": answer})
+
+    assert done.code == 1
+    assert done.out.endswith("entities is no text: put it in quotes\n")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_answer_of_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"default_context: {{entities: null}}\nreplay_dir: {tmp_path}\n")
+
+    done = generate(tmp_path / "out", "--config-file", str(config))
+
+    assert (done.code, done.out) == (1, "entities is no text: put it in quotes\n")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 REFUSED = [
