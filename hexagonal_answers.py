@@ -70,7 +70,7 @@ def is_dialogue() -> bool:
 
 
 def ask_again(question: str, answer: str) -> str:
-    """Let an answer be mended, or be given anew where the terminal edits no line.
+    """Let an answer be mended; tell how to get it where the terminal is not given it.
 
     What was typed before is forgotten, such as further lines of the answer.
     """
@@ -78,13 +78,14 @@ def ask_again(question: str, answer: str) -> str:
         termios = import_module("termios")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
     editor = sys.modules.get("readline")
-    if editor and answer != "?":
+    if not editor or "libedit" in (editor.__doc__ or ""):
+        return input(f"  {question}, once more (the up arrow has it): ").strip()
+    if answer != "?":
         editor.set_startup_hook(lambda: editor.insert_text(answer))
     try:
         return input(f"  {question}, once more: ").strip()
     finally:
-        if editor:
-            editor.set_startup_hook(None)
+        editor.set_startup_hook(None)
 
 
 def as_files(answers: Mapping[str, str]) -> str:

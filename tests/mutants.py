@@ -237,8 +237,9 @@ MODELS = [
            '    op.drop_table("order_tags")\n', ""),
 ]
 REPOSITORIES = [
-    Mutant("the last batch is left out", "infrastructure/repositories/base.py",
-           "range(0, len(rows), BATCH)", "range(0, len(rows) - 1, BATCH)"),
+    Mutant("the last rows with arrays are left out",
+           "infrastructure/repositories/base.py",
+           "range(0, len(rows), AT_ONCE)", "range(0, len(rows) - 1, AT_ONCE)"),
     Mutant("of many, one moves on", "infrastructure/repositories/base.py",
            "if model.id not in written:", "if not written:"),
     Mutant("a version does not move", "infrastructure/statements.py",
@@ -315,8 +316,8 @@ REPOSITORIES = [
     Mutant("behind PgBouncer one write is not limited", "infrastructure/session.py",
            "has_begun or session.limits or ", "has_begun or "),
     Mutant("a conflict of many is half kept", "infrastructure/repositories/base.py",
-           "self._session.write(many, *arrays)",
-           "self._session.write(many, *arrays, is_whole=is_whole)"),
+           "self._session.write(many, arrays)",
+           "self._session.write(many, arrays, is_whole=is_whole)"),
     Mutant("a row is kept without its parts", "infrastructure/repositories/base.py",
            "is_whole=not has_parts", "is_whole=True"),
     Mutant("a change is kept without its parts", "infrastructure/repositories/base.py",

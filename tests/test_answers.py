@@ -7,10 +7,11 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from hexagonal_answers import part
+from hexagonal_answers import ask_again, part
 from tests.conftest import (
     BIN,
     SERVICE,
@@ -229,6 +230,23 @@ def test_what_was_typed_before_is_no_answer_to_what_is_asked_again(
 
     assert code == 0
     assert (tmp_path / "order-service/src/order_service/domain/tea.py").is_file()
+
+
+def test_a_terminal_that_cannot_be_given_an_answer_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return " Tea "
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setitem(sys.modules, "termios", None)
+    monkeypatch.setitem(sys.modules, "readline", ModuleType("readline", "of libedit"))
+
+    assert ask_again("entities", "Tae") == "Tea"
+    assert asked == ["  entities, once more (the up arrow has it): "]
 
 
 @NO_TERMINAL

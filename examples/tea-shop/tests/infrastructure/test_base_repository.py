@@ -20,7 +20,6 @@ from tea_shop.domain.errors import (
     UnknownReference,
 )
 from tea_shop.infrastructure.models.base import row_of
-from tea_shop.infrastructure.repositories import base
 from tea_shop.infrastructure.repositories.base import BaseRepository
 from tea_shop.infrastructure.session import WITH_HIDDEN, DirectSession
 from tea_shop.infrastructure.statements import deleting
@@ -118,27 +117,6 @@ async def test_many_are_updated_with_one_statement(
     kept = await AuthorRepository(examples).get_many(0, 100)
     assert [one.name for one in kept] == [f"AUTHOR {n}" for n in range(99)]
     assert {one.version for one in kept} == {2}
-
-
-@pytest.mark.postgres
-async def test_many_batches_are_written_in_one_round_trip(
-    examples: DirectSession, statements: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(base, "BATCH", 3)
-    repository = GenreRepository(examples)
-    models = [Genre(name=f"genre {number}") for number in range(10)]
-    statements.clear()
-
-    await repository.create(*models)
-    await repository.update(*models)
-    await repository.delete(*models[4:])
-
-    assert len(statements) == 3
-    kept = await repository.get_many(0, 20)
-    assert [(one.id, one.version) for one in kept] == [
-        (one.id, 2) for one in models[:4]
-    ]
-    assert [one.name for one in kept] == [f"genre {number}" for number in range(4)]
 
 
 @pytest.mark.postgres
@@ -641,6 +619,23 @@ async def test_many_rows_with_arrays_are_written_at_once(
     assert [one.labels for one in kept] == [(name, "'{}\\", "") for name in "ab"]
     with pytest.raises(AlreadyTaken, match="name is taken"):
         await repository.create(*[Card(name=name, labels=()) for name in "ca"])
+
+
+@pytest.mark.postgres
+async def test_of_rows_with_arrays_a_hundred_are_sent_at_once(
+    examples: DirectSession, statements: list[str]
+) -> None:
+    repository = CardRepository(examples)
+    models = [Card(name=f"card {n}", labels=(f"{n}",)) for n in range(201)]
+    statements.clear()
+
+    await repository.create(*models)
+
+    assert len(statements) == 3
+    kept = await repository.get_many(0, 300)
+    assert [(one.id, one.labels) for one in kept] == [
+        (one.id, one.labels) for one in models
+    ]
 
 
 @pytest.mark.postgres

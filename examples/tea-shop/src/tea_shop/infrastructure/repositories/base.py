@@ -34,8 +34,8 @@ EntityType = TypeVar("EntityType", bound="Entity")
 Links: TypeAlias = set[tuple[int, int]]
 Row: TypeAlias = dict[str, Any]
 
-BATCH = 1_000
-"""Rows that a statement writes: while PostgreSQL does so, the next ones are sent."""
+AT_ONCE = 100
+"""Rows that the driver sends one by one: beyond 128 KB it heeds no cancellation."""
 
 
 class Entity(Protocol):
@@ -345,13 +345,13 @@ class BaseRepository(Generic[ModelType]):
             records = await self._session.write(one, *rows, is_whole=is_whole)
             return one.named(records)
         if many is None:
-            return one.named(await self._session.write(one, *rows))
-        batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-        arrays = [
-            {key: list(map(itemgetter(key), batch)) for key in many.written}
-            for batch in batches
-        ]
-        return many.named(await self._session.write(many, *arrays))
+            made: list[Row] = []
+            for start in range(0, len(rows), AT_ONCE):
+                sent = rows[start : start + AT_ONCE]
+                made += one.named(await self._session.write(one, *sent))
+            return made
+        arrays = {key: list(map(itemgetter(key), rows)) for key in many.written}
+        return many.named(await self._session.write(many, arrays))
 
     async def _update(
         self, names: tuple[str, ...], models: Sequence[ModelType], *, is_whole: bool
