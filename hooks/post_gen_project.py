@@ -17,8 +17,8 @@ for template in map(Path, MADE["templates"]):
 project = Path.cwd()
 shell = Path(os.environ.get("PWD", project))  # where the user is
 inside = project.is_relative_to(shell)
-print(
-    MADE["report"].replace(
-        "{folder}", str(project.relative_to(shell) if inside else project)
-    )
-)
+shown = str(project.relative_to(shell) if inside else project)
+try:
+    print(MADE["report"].replace("{folder}", shown), flush=True)
+except BrokenPipeError:  # nobody reads on, and that is no reason to take it all back
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

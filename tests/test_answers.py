@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -65,6 +66,25 @@ def test_nothing_is_left_unrendered(tmp_path: Path) -> None:
             assert "cookiecutter" not in text
             assert "{%" not in text
             assert "{{" not in text.replace("${{", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes break otherwise")
+def test_the_service_stays_where_nobody_reads_what_is_told(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [
+        str(BIN / "cookiecutter"),
+        str(TEMPLATE),
+        "--no-input",
+        "-o",
+        str(tmp_path),
+    ]
+
+    code = subprocess.call(command, stdout=writing, stderr=subprocess.DEVNULL)
+    os.close(writing)
+
+    assert code == 0
+    assert_is_service(tmp_path / "order-service", "order_service")
 
 
 def test_the_same_answers_make_the_same_service(tmp_path: Path) -> None:
