@@ -117,7 +117,7 @@ SPELLINGS = ALIASES | {scalar.lower(): scalar for scalar in SCALARS}
 CLASSES_OF_TYPES = {"Decimal": "Decimal", "Email": "Email", "Url": "Url"}
 CLASS_OF_ENUMS = "StrEnum"
 HELP = """\
-An entity is a name, alone or with fields in brackets; commas stand between.
+entities: each is a name, alone or with fields in brackets; commas stand between.
     Customer(name, email: Email unique, born: date?),
     Order(customer: Customer, status: enum(open, paid) = open, tags: [Tag],
     lines: [OrderLine(product, quantity: int)]), Tag

@@ -432,6 +432,7 @@ def describe(entity: Entity, owner: Entity, entities: dict[str, Entity]) -> None
         "uniques": [field for field in state if field["unique"]],
         "finders": [f for f in state if f["unique"] and f["kind"] != "reference"],
         "enums": of_kind("enum", state),
+        "has_arrays": bool(of_kind("array", state)),
         "references": of_kind("reference", state),
         "manys": of_kind("many", state),
         "children": of_kind("children", state),

@@ -271,7 +271,7 @@ def test_a_terminal_that_cannot_be_given_an_answer_says_how_to_get_it(
 
 @NO_TERMINAL
 def test_whoever_wants_no_dialogue_is_asked_nothing(tmp_path: Path) -> None:
-    told = "An entity is a name, alone or with fields"
+    told = "entities: each is a name, alone or with fields"
 
     code = converse(tmp_path, [], told, "--no-input", "entities=?")
 

@@ -42,7 +42,7 @@ async def test_a_use_case_takes_no_round_trip_in_vain(
     assert len(round_trips) == 5
 
 
-async def test_a_thousand_take_three_round_trips(
+async def test_a_thousand_take_few_round_trips(
     container: Container, round_trips: list[str]
 ) -> None:
     async with container.unit_of_work() as uow:

@@ -9,6 +9,16 @@ from tea_shop.domain.email import Email
 from tea_shop.domain.errors import InvalidValue
 
 
+def _written(form: str) -> PlainSerializer:
+    def write(value: Decimal) -> str:
+        return f"{value:z{form}}"
+
+    return PlainSerializer(write, when_used="json")
+
+
+Decimal2Field: TypeAlias = Annotated[Decimal, _written(".2f")]
+
+
 def _email(value: object) -> Email:
     if isinstance(value, Email):
         return value
@@ -22,8 +32,4 @@ EmailField: TypeAlias = Annotated[
     PlainValidator(_email),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "format": "email", "maxLength": 254}),
-]
-
-Decimal2Field: TypeAlias = Annotated[
-    Decimal, PlainSerializer("{:z.2f}".format, return_type=str, when_used="json")
 ]
