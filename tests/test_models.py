@@ -542,7 +542,9 @@ def is_good(answer: str) -> bool:
         sentence, *place = problem.split("\n")
         assert sentence.isprintable()
         assert re.match(r"\w[\w.]*: \S", sentence)
-        if not sentence.startswith(("entities: name at least one", "entities: and ")):
+        if problem != language.HELP and not sentence.startswith(
+            ("entities: name at least one", "entities: and ")
+        ):
             line, carets = place
             assert line.isprintable()
             assert re.fullmatch(r" {4,}\^+", carets)
