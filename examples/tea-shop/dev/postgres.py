@@ -205,6 +205,7 @@ def main(command: list[str]) -> int:
             print(fault, file=sys.stderr)
             return 1
         process = stack.enter_context(subprocess.Popen(command, env=environment))
+        stack.callback(process.kill)  # where Ctrl-C has not ended it
         before = signal.signal(signal.SIGTERM, lambda _, __: process.terminate())
         stack.callback(signal.signal, signal.SIGTERM, before)
         return process.wait()
