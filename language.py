@@ -1709,10 +1709,10 @@ def _used_classes(field: Field) -> list[str]:
     """List what the generated code imports for the sake of a field."""
     if field.enum:
         return [CLASS_OF_ENUMS]
+    used = [CLASSES_OF_TYPES[field.type]] if field.type in CLASSES_OF_TYPES else []
     if field.type == "Decimal":
-        _, *scale = field.arguments or (None,)
-        return ["Decimal", f"Decimal{''.join(map(str, scale))}Field"]
-    return [CLASSES_OF_TYPES[field.type]] if field.type in CLASSES_OF_TYPES else []
+        used.append(f"Decimal{''.join(map(str, field.arguments[1:]))}Field")
+    return used
 
 
 def _cycles(needs: Mapping[str, Iterable[str]]) -> list[list[str]]:

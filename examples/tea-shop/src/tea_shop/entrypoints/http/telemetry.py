@@ -7,7 +7,7 @@ def trace_statements() -> None:
     """Make a span of each statement, where the extra `telemetry` is installed.
 
     The driver sends them all, those of SQLAlchemy too, so it is the driver's that are
-    made. It knows nothing of `fetchmany`, by which many rows with arrays are written.
+    made. Many rows with arrays go by its `fetchmany`, of which OpenTelemetry knows nothing.
     """
     for found in entry_points(group="opentelemetry_instrumentor", name="asyncpg"):
         instrumentor = found.load()()
