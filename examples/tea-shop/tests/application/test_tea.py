@@ -40,18 +40,6 @@ async def kept(service: TeaService, in_memory: UnitOfWorkFactory) -> TeaResult:
     return await service.create(await command_to_create(in_memory))
 
 
-async def test_what_was_created_is_kept(
-    service: TeaService, in_memory: UnitOfWorkFactory
-) -> None:
-    command = await command_to_create(in_memory)
-
-    kept = await service.create(command)
-
-    assert kept == TeaResult(id=kept.id, version=1, **vars(command))
-    assert kept.id > 0
-    assert await service.get(kept.id) == kept
-
-
 async def test_a_page_is_a_part_of_them_all(
     service: TeaService, in_memory: UnitOfWorkFactory, kept: TeaResult
 ) -> None:
@@ -79,15 +67,23 @@ async def test_a_page_follows_an_identity(
     assert (second.items, second.has_more) == ([two], False)
 
 
-async def test_an_update_is_kept(unit_of_work: UnitOfWorkFactory) -> None:
+async def test_what_is_created_and_updated_is_kept(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
     service = TeaService(unit_of_work)
-    kept = await service.create(await command_to_create(unit_of_work))
-    command = another(kept)
+    command = await command_to_create(unit_of_work)
 
-    updated = await service.update(kept.id, command)
+    created = await service.create(command)
 
-    assert updated == TeaResult(id=kept.id, version=2, **vars(command))
-    assert await service.get(kept.id) == updated
+    assert created == TeaResult(id=created.id, version=1, **vars(command))
+    assert created.id > 0
+    assert await service.get(created.id) == created
+
+    other = another(created)
+    updated = await service.update(created.id, other)
+
+    assert updated == TeaResult(id=created.id, version=2, **vars(other))
+    assert await service.get(created.id) == updated
 
 
 async def test_what_was_deleted_is_gone(service: TeaService, kept: TeaResult) -> None:

@@ -401,3 +401,73 @@ async def test_what_was_removed_is_gone(unit_of_work: UnitOfWorkFactory) -> None
         with pytest.raises(ConcurrentUpdate):
             await uow.teas.save(removed)
     assert (page.items, page.total) == ([other], 1)
+
+
+async def test_a_unit_of_work_sees_its_own_changes(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    one = await keep(unit_of_work)
+
+    async with unit_of_work() as uow:
+        two = await add_tea(uow)
+        change(one)
+        await uow.teas.save(one)
+        page = await uow.teas.list_page(offset=0, limit=9)
+        await uow.teas.remove(two)
+        rest = await uow.teas.list_page(offset=0, limit=9)
+        with pytest.raises(TeaNotFound):
+            await uow.teas.get(two.id)
+
+    assert (page.items, page.total) == ([one, two], 2)
+    assert (rest.items, rest.total) == ([one], 1)
+
+
+async def test_what_was_just_added_can_be_saved_and_removed(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        new = await new_tea(uow)
+        await uow.teas.add(new)
+        await uow.teas.save(new)
+        await uow.teas.remove(new)
+        page = await uow.teas.list_page(offset=0, limit=9)
+        await uow.teas.add(another := await new_tea(uow))
+        await uow.teas.remove(another)
+        await uow.commit()
+
+    assert (new.version, another.version) == (2, 1)
+    assert page.items == []
+
+
+async def test_a_page_follows_an_identity(unit_of_work: UnitOfWorkFactory) -> None:
+    async with unit_of_work() as uow:
+        new = [await new_tea(uow) for _ in range(3)]
+        await uow.teas.add_all(new)
+        one, two, three = new
+
+        first = await uow.teas.list_after(TeaId(0), limit=2)
+        second = await uow.teas.list_after(two.id, limit=2)
+        exact = await uow.teas.list_after(one.id, limit=2)
+
+    assert (first.items, first.has_more) == ([one, two], True)
+    assert (second.items, second.has_more) == ([three], False)
+    assert (exact.items, exact.has_more) == ([two, three], False)
+
+
+async def test_a_race_for_one_name_has_one_winner(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        one = await new_tea(uow)
+        two = await new_tea(uow)
+        two.name = one.name
+        await uow.commit()
+
+    async def add(new: Tea) -> None:
+        async with unit_of_work() as uow:
+            await uow.teas.add(new)
+            await uow.commit()
+
+    ends = await asyncio.gather(add(one), add(two), return_exceptions=True)
+
+    assert sorted(map(str, ends)) == ["None", "name is taken"]

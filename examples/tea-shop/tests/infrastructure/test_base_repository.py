@@ -187,6 +187,36 @@ async def test_parts_are_written_where_they_are_others(
 
 
 @pytest.mark.postgres
+async def test_each_has_parts_of_its_own(examples: DirectSession) -> None:
+    repository = ShelfRepository(examples)
+    one, two = (
+        row_of(Author, name=name, books=[row_of(Book, title=name)]) for name in "ab"
+    )
+    await repository.create(one, two)
+    changed = row_of(Author, **vars(one))
+    changed.books = [row_of(Book, title="c")]
+
+    await repository.update(changed)
+
+    found = await repository.get_many(0, 9)
+    assert [[book.title for book in each.books] for each in found] == [["c"], ["b"]]
+
+
+@pytest.mark.postgres
+async def test_what_was_just_added_can_be_removed(examples: DirectSession) -> None:
+    repository, added = GenreRepository(examples), Copy(0, 0)
+
+    def to_model(genre: Copy) -> Genre:
+        return row_of(Genre, name="Novels", **vars(genre))
+
+    await repository.later(repository.create, to_model, [added])
+    await repository.later(repository.delete, to_model, [added])
+
+    assert await repository.count() == 0
+    assert added.id > 0
+
+
+@pytest.mark.postgres
 async def test_the_orm_sees_what_waits_on_a_connection_of_others(
     examples: DirectSession,
 ) -> None:
