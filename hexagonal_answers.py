@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 
 from cookiecutter.exceptions import FailedHookException
-from jinja2 import Environment
+from jinja2 import Environment, pass_environment
 from jinja2.ext import Extension
 
 with suppress(ImportError):  # there is none on Windows, whose terminal needs none
@@ -43,45 +43,55 @@ class Answers(Extension):
         environment.filters["as_files"] = as_files
 
 
-def refuse_bad_answers(answers: MutableMapping[str, str]) -> str:
+@pass_environment
+def refuse_bad_answers(
+    environment: Environment, answers: MutableMapping[str, str]
+) -> str:
     """Return nothing; ask the last question again until its answer is good.
 
     Where nobody is there to be asked, raise `FailedHookException` with every problem
     once the last answer that may be bad is given.
     """
     while problems := part("language").problems(answers):
-        if not is_dialogue():
+        defaults = asked_with()
+        if defaults is None:
             if "entities" in answers:
                 raise FailedHookException("\n".join(problems))
             break
         print(*problems, sep="\n")
         question = list(answers)[-1]
-        answers[question] = ask_again(question, answers[question])
+        default = environment.from_string(defaults[question])
+        answers[question] = ask_again(question, answers[question]) or default.render(
+            cookiecutter=answers
+        )
     return ""
 
 
-def is_dialogue() -> bool:
-    """Tell whether cookiecutter is asking just now, and somebody is there to answer."""
-    asks = any(
-        call.function == "prompt_for_config" and not call.frame.f_locals["no_input"]
-        for call in inspect.stack(context=0)
-    )
-    return asks and sys.stdin.isatty()
+def asked_with() -> Mapping[str, str] | None:
+    """Return the defaults that cookiecutter asks with just now, if anybody is there."""
+    for call in inspect.stack(context=0) if sys.stdin.isatty() else ():
+        if call.function == "prompt_for_config":
+            asking = call.frame.f_locals
+            defaults: Mapping[str, str] = asking["context"]["cookiecutter"]
+            return None if asking["no_input"] else defaults
+    return None
 
 
 def ask_again(question: str, answer: str) -> str:
     """Let an answer be mended; tell how to get it where the terminal is not given it.
 
+    Nothing stands for the default, which is told to who has asked for an explanation.
     What was typed before is forgotten, such as further lines of the answer.
     """
     with suppress(ImportError):  # on Windows
         termios = import_module("termios")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    if answer == "?":
+        return input(f"  {question}, once more (Enter takes the default): ").strip()
     editor = sys.modules.get("readline")
     if not editor or "libedit" in (editor.__doc__ or ""):
         return input(f"  {question}, once more (the up arrow has it): ").strip()
-    if answer != "?":
-        editor.set_startup_hook(lambda: editor.insert_text(answer))
+    editor.set_startup_hook(lambda: editor.insert_text(answer))
     try:
         return input(f"  {question}, once more: ").strip()
     finally:

@@ -221,7 +221,10 @@ def test_a_bad_answer_in_a_terminal_can_be_mended(tmp_path: Path) -> None:
         (PACKAGE, "class"),
         ("a keyword of Python(?s:.*)package_name, once more: ", "y"),
         (ENTITIES, "?"),
-        ("in brackets; commas stand between(?s:.*)once more: ", "Tea(name: {{ 7 }})"),
+        (
+            r"in brackets; commas stand between(?s:.*)once more \(Enter takes .*\): ",
+            "Tea(name: {{ 7 }})",
+        ),
         ("Tea.name: (?s:.*)once more: ", f"{BACKSPACE * 8}string)"),
         (API, ""),
     ]
@@ -231,6 +234,24 @@ def test_a_bad_answer_in_a_terminal_can_be_mended(tmp_path: Path) -> None:
     assert code == 0
     assert_is_service(tmp_path / "tea", "classy")
     assert (tmp_path / "tea/README.md").read_text().startswith("# Tea Shop\n")
+
+
+@NO_TERMINAL
+def test_the_default_can_be_taken_later(tmp_path: Path) -> None:
+    dialogue = [
+        (NAME, "Tea Shop"),
+        (SLUG, "Tea"),
+        ("project_slug, once more: ", ERASE),
+        (PACKAGE, ""),
+        (ENTITIES, "?"),
+        (r"Enter takes the default\): ", ""),
+        (API, ""),
+    ]
+
+    code = converse(tmp_path, dialogue, "Created tea-shop: 2 entities")
+
+    assert code == 0
+    assert_is_service(tmp_path / "tea-shop", "tea_shop")
 
 
 @NO_TERMINAL
