@@ -55,7 +55,7 @@ CLASSES = {
     *("AsyncEngine", "AsyncGenerator", "AsyncSession", "Base", "BaseCommand"),
     *("BaseRepository", "BaseResult", "ColumnElement", "CommitUnknown"),
     *("ConcurrentUpdate", "Container", "DatetimeField", "DirectSession"),
-    *("EmailField", "EmailType"),
+    *("EmailField", "EmailType", "IdentitiesField"),
     *("EntityModel", "ExitStack", "InMemoryDatabase", "InMemoryTransaction"),
     *("InMemoryUnitOfWork", "InvalidSettings", "InvalidValue", "Iterator", "Misused"),
     *("NewType", "NoServer"),

@@ -353,6 +353,7 @@ def survey(model: dict[str, Any]) -> None:
         "value_objects": sorted(types & {"Email", "Url"}),
         "has_enums": "enum" in kinds,
         "has_datetimes": "datetime" in types,
+        "has_manys": "many" in kinds,
         "scales": sorted(
             {f["arguments"][1:] for f in fields if f["type"] == "Decimal"}
         ),
@@ -664,7 +665,7 @@ def many(field: Field, entity: Entity, owner: Entity) -> dict[str, Any]:
     target["incoming_manys"].append(field | {"owner": owner})
     return {
         "type": f"frozenset[{identity}]",
-        "message": f"frozenset[Annotated[{identity}, pydantic.Field({IDENTITY})]]",
+        "message": f"IdentitiesField[{identity}]",
         "default": "frozenset()",
         "refused": ['"none"', "[0]", "[2**63]"],
         "in_model": field["name"],
