@@ -21,6 +21,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment, pass_environment
@@ -45,43 +46,46 @@ class Answers(Extension):
 
 @pass_environment
 def refuse_bad_answers(
-    environment: Environment, answers: MutableMapping[str, str]
+    environment: Environment, answers: MutableMapping[str, Any]
 ) -> str:
     """Return nothing; ask the last question again until its answer is good.
 
     Where nobody is there to be asked, raise `FailedHookException` with every problem
     once the last answer that may be bad is given.
     """
+    question = ["", *answers][-1]  # there is none where answers are replayed
+    offered: Any = ""
+    if asking := prompting():
+        offered = asking["context"]["cookiecutter"].get(question)
+        if isinstance(offered, list):  # of which cookiecutter takes one
+            answers[question] = offered
+            offered = ", ".join(map(str, offered))
     while problems := part("language").problems(answers):
-        defaults = asked_with()
-        if defaults is None:
+        if not asking or asking["no_input"] or not sys.stdin.isatty():
             if "entities" in answers:
                 raise FailedHookException("\n".join(problems))
             break
         print(*problems, sep="\n")
-        question = list(answers)[-1]
-        default = environment.from_string(defaults[question])
-        answers[question] = ask_again(question, answers[question]) or default.render(
-            cookiecutter=answers
-        )
+        given = answers[question] if isinstance(answers[question], str) else offered
+        answers[question] = ask_again(question, given) or environment.from_string(
+            offered
+        ).render(cookiecutter=answers)
     return ""
 
 
-def asked_with() -> Mapping[str, str] | None:
-    """Return the defaults that cookiecutter asks with just now, if anybody is there."""
-    for call in inspect.stack(context=0) if sys.stdin.isatty() else ():
-        if call.function == "prompt_for_config":
-            asking = call.frame.f_locals
-            defaults: Mapping[str, str] = asking["context"]["cookiecutter"]
-            return None if asking["no_input"] else defaults
-    return None
+def prompting() -> Mapping[str, Any] | None:
+    """Return the arguments of cookiecutter's `prompt_for_config`, while it runs."""
+    frame = inspect.currentframe()
+    while frame and frame.f_code.co_name != "prompt_for_config":
+        frame = frame.f_back
+    return frame and frame.f_locals
 
 
 def ask_again(question: str, answer: str) -> str:
     """Let an answer be mended; tell how to get it where the terminal is not given it.
 
-    Nothing stands for the default, which is told to who has asked for an explanation.
-    What was typed before is forgotten, such as further lines of the answer.
+    An empty line takes the default, as who has asked for an explanation is told. What
+    was typed before is forgotten, such as further lines of the answer.
     """
     with suppress(ImportError):  # on Windows
         termios = import_module("termios")

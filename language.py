@@ -392,7 +392,12 @@ def problems(answers: Mapping[str, Any]) -> list[str]:
     """Say what is wrong with the answers; each sentence names its question."""
     texts = {name: one for name, one in answers.items() if isinstance(one, str)}
     if others := [name for name in answers.keys() - texts if name[0] != "_"]:
-        return [f"{name} is no text: put it in quotes" for name in sorted(others)]
+        return [
+            f"{name} is a list: write it as one text, in quotes"
+            if isinstance(answers[name], list)
+            else f"{name} is no text: put it in quotes"
+            for name in sorted(others)
+        ]
     answers = texts
     checks = {
         "project_name": _project_name_problem,

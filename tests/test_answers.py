@@ -338,25 +338,63 @@ def test_a_replayed_answer_that_is_not_offered_is_refused(tmp_path: Path) -> Non
     assert list((tmp_path / "out").iterdir()) == []
 
 
-@pytest.mark.parametrize("answer", [None, 5, ["Tea"], {"Tea": 1}])
+NO_TEXTS = {
+    "null": "is no text: put it in quotes",
+    "5": "is no text: put it in quotes",
+    '{"Tea": 1}': "is no text: put it in quotes",
+    '["Tea", "Cup"]': "is a list: write it as one text, in quotes",
+}
+
+
+@pytest.mark.parametrize("answer", NO_TEXTS)
 def test_a_replayed_answer_that_is_no_text_is_refused(
-    tmp_path: Path, answer: object
+    tmp_path: Path, answer: str
 ) -> None:
-    done = replay(tmp_path, **ANSWERS | {"entities": answer})
+    done = replay(tmp_path, **ANSWERS | {"entities": json.loads(answer)})
 
     assert done.code == 1
-    assert done.out.endswith("entities is no text: put it in quotes\n")
+    assert done.out.endswith(f"entities {NO_TEXTS[answer]}\n")
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_answer_of_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+def configured(tmp_path: Path, answers: str) -> Path:
+    """Answer by a file of the user."""
     config = tmp_path / "config.yaml"
-    config.write_text(f"default_context: {{entities: null}}\nreplay_dir: {tmp_path}\n")
+    config.write_text(f"default_context: {answers}\nreplay_dir: {tmp_path}\n")
+    return config
+
+
+@pytest.mark.parametrize("answer", ["null", '["Tea", "Cup"]'])
+def test_an_answer_of_a_file_that_is_no_text_is_refused(
+    tmp_path: Path, answer: str
+) -> None:
+    config = configured(tmp_path, f"{{entities: {answer}}}")
 
     done = generate(tmp_path / "out", "--config-file", str(config))
 
-    assert (done.code, done.out) == (1, "entities is no text: put it in quotes\n")
+    assert (done.code, done.out) == (1, f"entities {NO_TEXTS[answer]}\n")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@NO_TERMINAL
+def test_a_list_in_a_file_can_be_mended_in_a_terminal(tmp_path: Path) -> None:
+    config = configured(tmp_path, "{entities: [Tea, Cup]}")
+    dialogue = [
+        *((NAME, ""), (SLUG, ""), (PACKAGE, "")),
+        (rf"(?s){ENTITIES}.*\[1/2\]", ""),
+        ("is a list(?s:.*)entities, once more: ", ""),
+        (API, ""),
+    ]
+
+    code = converse(
+        tmp_path,
+        dialogue,
+        "Created order-service: 2 entities",
+        *("--config-file", str(config)),
+    )
+
+    assert code == 0
+    assert (tmp_path / "order-service/src/order_service/domain/cup.py").is_file()
 
 
 REFUSED = [
