@@ -11,6 +11,7 @@ older version serves both; so its filters never change.
 
 import inspect
 import json
+import os
 import py_compile
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -67,9 +68,10 @@ def refuse_bad_answers(
             break
         print(*problems, sep="\n")
         given = answers[question] if isinstance(answers[question], str) else offered
-        answers[question] = ask_again(question, given) or environment.from_string(
-            offered
-        ).render(cookiecutter=answers)
+        default = environment.from_string(str(offered))
+        answers[question] = ask_again(question, str(given)) or default.render(
+            cookiecutter=answers
+        )
     return ""
 
 
@@ -84,17 +86,19 @@ def prompting() -> Mapping[str, Any] | None:
 def ask_again(question: str, answer: str) -> str:
     """Let an answer be mended; tell how to get it where the terminal is not given it.
 
-    An empty line takes the default, as who has asked for an explanation is told. What
-    was typed before is forgotten, such as further lines of the answer.
+    An empty line takes the default. What was typed before is forgotten, such as further
+    lines of the answer.
     """
     with suppress(ImportError):  # on Windows
         termios = import_module("termios")
         termios.tcflush(sys.stdin, termios.TCIFLUSH)
-    if answer == "?":
-        return input(f"  {question}, once more (Enter takes the default): ").strip()
     editor = sys.modules.get("readline")
+    hint = "Enter takes the default"
+    if answer == "?" or not (editor or os.name == "nt"):
+        return input(f"  {question}, once more ({hint}): ").strip()
     if not editor or "libedit" in (editor.__doc__ or ""):
-        return input(f"  {question}, once more (the up arrow has it): ").strip()
+        hint = f"the up arrow has it, {hint}"
+        return input(f"  {question}, once more ({hint}): ").strip()
     editor.set_startup_hook(lambda: editor.insert_text(answer))
     try:
         return input(f"  {question}, once more: ").strip()

@@ -393,9 +393,9 @@ def problems(answers: Mapping[str, Any]) -> list[str]:
     texts = {name: one for name, one in answers.items() if isinstance(one, str)}
     if others := [name for name in answers.keys() - texts if name[0] != "_"]:
         return [
-            f"{name} is a list: write it as one text, in quotes"
+            f"{name} is a list: write it as one text, in a file in quotes"
             if isinstance(answers[name], list)
-            else f"{name} is no text: put it in quotes"
+            else f"{name} is no text: in a file put it in quotes"
             for name in sorted(others)
         ]
     answers = texts
@@ -433,6 +433,8 @@ def _project_name_problem(name: str) -> str | None:
         return "begins or ends with a space: leave it out"
     if len(name) > LONGEST_NAME:
         return f"has {len(name)} characters: use at most {LONGEST_NAME}"
+    if name == "?":  # which explains the entities
+        return "is no name: write what the service is called, such as Order Service"
     return None
 
 

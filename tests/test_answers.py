@@ -287,7 +287,8 @@ def test_a_terminal_that_cannot_be_given_an_answer_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "readline", ModuleType("readline", "of libedit"))
 
     assert ask_again("entities", "Tae") == "Tea"
-    assert asked == ["  entities, once more (the up arrow has it): "]
+    hint = "the up arrow has it, Enter takes the default"
+    assert asked == [f"  entities, once more ({hint}): "]
 
 
 @NO_TERMINAL
@@ -339,10 +340,10 @@ def test_a_replayed_answer_that_is_not_offered_is_refused(tmp_path: Path) -> Non
 
 
 NO_TEXTS = {
-    "null": "is no text: put it in quotes",
-    "5": "is no text: put it in quotes",
-    '{"Tea": 1}': "is no text: put it in quotes",
-    '["Tea", "Cup"]': "is a list: write it as one text, in quotes",
+    "null": "is no text: in a file put it in quotes",
+    "5": "is no text: in a file put it in quotes",
+    '{"Tea": 1}': "is no text: in a file put it in quotes",
+    '["Tea", "Cup"]': "is a list: write it as one text, in a file in quotes",
 }
 
 
@@ -365,22 +366,25 @@ def configured(tmp_path: Path, answers: str) -> Path:
 
 
 @pytest.mark.parametrize("answer", ["null", '["Tea", "Cup"]'])
+@pytest.mark.parametrize("question", ["project_name", "entities"])
 def test_an_answer_of_a_file_that_is_no_text_is_refused(
-    tmp_path: Path, answer: str
+    tmp_path: Path, question: str, answer: str
 ) -> None:
-    config = configured(tmp_path, f"{{entities: {answer}}}")
+    config = configured(tmp_path, f"{{{question}: {answer}}}")
 
     done = generate(tmp_path / "out", "--config-file", str(config))
 
-    assert (done.code, done.out) == (1, f"entities {NO_TEXTS[answer]}\n")
+    assert (done.code, done.out) == (1, f"{question} {NO_TEXTS[answer]}\n")
     assert list((tmp_path / "out").iterdir()) == []
 
 
 @NO_TERMINAL
 def test_a_list_in_a_file_can_be_mended_in_a_terminal(tmp_path: Path) -> None:
-    config = configured(tmp_path, "{entities: [Tea, Cup]}")
+    config = configured(tmp_path, "{project_name: 2048, entities: [Tea, Cup]}")
     dialogue = [
-        *((NAME, ""), (SLUG, ""), (PACKAGE, "")),
+        (NAME, "?"),
+        (r"project_name, once more \(Enter takes the default\): ", ""),
+        *((SLUG, "order-service"), (PACKAGE, "")),
         (rf"(?s){ENTITIES}.*\[1/2\]", ""),
         ("is a list(?s:.*)entities, once more: ", ""),
         (API, ""),
@@ -404,6 +408,7 @@ REFUSED = [
     ("project_name", "right\u202eto left", "has an invisible character"),
     ("project_name", "\ufeffShop", "has an invisible character"),
     ("project_name", "   ", "is empty"),
+    ("project_name", "?", "is no name"),
     ("project_name", " Shop", "begins or ends with a space"),
     ("project_name", "z" * 300, "has 300 characters: use at most 80"),
     ("project_slug", "", "is no slug"),
