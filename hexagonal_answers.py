@@ -56,7 +56,7 @@ def refuse_bad_answers(
     """
     question = ["", *answers][-1]  # there is none where answers are replayed
     offered: Any = ""
-    if asking := prompting():
+    if asking := arguments_of("prompt_for_config"):
         offered = asking["context"]["cookiecutter"].get(question)
         if isinstance(offered, list):  # of which cookiecutter takes one
             answers[question] = offered
@@ -75,10 +75,10 @@ def refuse_bad_answers(
     return ""
 
 
-def prompting() -> Mapping[str, Any] | None:
-    """Return the arguments of cookiecutter's `prompt_for_config`, while it runs."""
+def arguments_of(function: str) -> Mapping[str, Any] | None:
+    """Return what a function of cookiecutter's was given, where it runs just now."""
     frame = inspect.currentframe()
-    while frame and frame.f_code.co_name != "prompt_for_config":
+    while frame and frame.f_code.co_name != function:
         frame = frame.f_back
     return frame and frame.f_locals
 
@@ -117,6 +117,13 @@ def as_files(answers: Mapping[str, str]) -> str:
         made = part("rendering", folder).render_all(model, folder / SERVICE)
     except Exception as error:
         raise FailedHookException(f"the template is broken: {error!r}") from error
+    generating = arguments_of("generate_files") or {}
+    if generating.get("skip_if_file_exists"):
+        project = Path(generating["project_dir"])
+        files = made["files"].items()
+        made["files"] = {
+            name: text for name, text in files if not (project / name).exists()
+        }
     return json.dumps(made)
 
 

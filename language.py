@@ -1073,10 +1073,16 @@ def _labels(label: str, snake: str, plural: str) -> str:
     return plural.replace("_", " ")
 
 
-def singular(plural: str) -> str:
-    """Put the last word of a snake_case name in the singular, where it has one."""
+def singular(plural: str, known: str = "") -> str:
+    """Put the last word of a snake_case name in the singular, where it has one.
+
+    It may be the last word of a name that is known.
+    """
     head, underscore, word = plural.rpartition("_")
-    return f"{head}{underscore}{_singular_word(word)}"
+    one = known.rpartition("_")[2]
+    if _plural_word(one) != word:
+        one = _singular_word(word)
+    return f"{head}{underscore}{one}"
 
 
 def _singular_word(word: str) -> str:
@@ -1364,7 +1370,8 @@ class _Model:
         elif written.type.form == "enum":
             field = _enum(field, written.type, draft.entity)
         elif written.type.form == "children":
-            field = field._replace(kind="children", singular=singular(name))
+            one = singular(name, _snake(written.type.name.text))
+            field = field._replace(kind="children", singular=one)
         else:
             field = self._named_type(draft, field, written.type)
         if draft.owner and (unique := written.flags.get("unique")):
@@ -1449,7 +1456,7 @@ class _Model:
             better = _plural(field.name.removesuffix("_ids"))
             sentence = f"is named without _ids: write {better}: [{type_.name.text}]"
             raise _Refused(sentence, draft.places[field.name])
-        one = singular(field.name)
+        one = singular(field.name, _snake(target))
         return field._replace(
             kind="many",
             attribute=f"{one}_ids",
@@ -1772,8 +1779,18 @@ def _too_long(identifier: str) -> str | None:
     )
 
 
+# Latin letters that are no others with an accent.
+SPELLED_OUT = str.maketrans(
+    dict(
+        pair.split(":")
+        for pair in "ß:ss æ:ae Æ:Ae œ:oe Œ:Oe ø:o Ø:O ł:l Ł:L đ:d Đ:D ð:d þ:th".split()
+    )
+)
+
+
 def _without_accents(name: str) -> str:
-    letters = unicodedata.normalize("NFKD", name[:LONGEST_NAME])
+    spelled = name[:LONGEST_NAME].translate(SPELLED_OUT)
+    letters = unicodedata.normalize("NFKD", spelled)
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
@@ -1792,7 +1809,8 @@ def _entity_problem(name: str) -> str | None:
         )
     pascal = _pascal(name)
     if max(len(pascal), len(_snake(pascal))) > LONGEST_ENTITY:
-        return f"is too long: use at most {LONGEST_ENTITY} letters"
+        longest = f"{LONGEST_ENTITY} letters, with a _ between words"
+        return f"is too long: use at most {longest}"
     if keyword.iskeyword(pascal) or hasattr(builtins, pascal):
         return f"is a name of Python's own: try {pascal}Record"
     if _snake(pascal) in WINDOWS_DEVICES:
@@ -1988,7 +2006,7 @@ def _with_flags(field: Field, written: WrittenField) -> Field:
 
 def _default(field: Field, word: Word) -> str:
     """Understand a default; return it as Python writes it."""
-    if word.text.lower() in ("none", "null"):
+    if word.text.lower() in ("none", "null") and word.text not in field.values:
         if field.optional:
             raise _Refused("is None already: leave the default out", word)
         raise _Refused("None is the default of an optional type: write ? instead", word)

@@ -351,7 +351,6 @@ def survey(model: dict[str, Any]) -> None:
     types = {field["type"] for field in fields}
     model |= {
         "value_objects": sorted(types & {"Email", "Url"}),
-        "has_enums": "enum" in kinds,
         "has_datetimes": "datetime" in types,
         "has_manys": "many" in kinds,
         "scales": sorted(

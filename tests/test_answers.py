@@ -537,6 +537,21 @@ def test_a_refusal_touches_nothing_that_was_to_be_overwritten(
     assert mine.read_text() == "mine"
 
 
+def test_files_that_are_there_are_skipped_where_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    mine = [tmp_path / "order-service" / name for name in ("README.md", "Makefile")]
+    mine[0].parent.mkdir()
+    for path in mine:
+        path.write_text("mine\n")
+
+    done = generate(tmp_path, "-f", "-s")
+
+    assert done.code == 0, done.out
+    assert [path.read_text() for path in mine] == ["mine\n"] * 2
+    assert_is_service(tmp_path / "order-service", "order_service")
+
+
 def test_overwriting_keeps_files_that_are_not_the_templates(tmp_path: Path) -> None:
     theirs = tmp_path / "order-service/templates/mail.txt.jinja"
     theirs.parent.mkdir(parents=True)

@@ -472,6 +472,19 @@ def test_a_tree_with_changes_is_refused(shop: Path) -> None:
     refuses(shop, "commit or put away what you have changed:\n?? notes.txt", *ADD)
 
 
+def test_a_file_that_git_ignores_is_not_written_over(shop: Path) -> None:
+    (shop / ".gitignore").write_text("cup.py\n")
+    commit(shop)
+    mine = shop / "src/tea_shop/domain/cup.py"
+    mine.write_text("mine\n")
+    told = "src/tea_shop/domain/cup.py would be written over, and git does not keep it"
+
+    refuses(shop, told, *ADD)
+    refuses(shop, told, *ADD, "--dry-run")
+
+    assert mine.read_text() == "mine\n"
+
+
 def test_a_bad_entity_is_refused_where_it_stands(shop: Path) -> None:
     sentence = (
         "Cup.size: unknown type 'strng' - did you mean 'str'?\n"

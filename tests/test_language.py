@@ -385,6 +385,32 @@ def test_what_is_not_named_gets_a_name_that_is_free(
     assert {name: found[name]["reverse"] for name in reverses} == reverses
 
 
+@pytest.mark.parametrize(
+    ("target", "field", "attribute"),
+    [
+        ("Menu", "menus", "menu_ids"),
+        ("Cpu", "spare_cpus", "spare_cpu_ids"),
+        ("LunchMenu", "menus", "menu_ids"),
+        ("Niche", "niches", "niche_ids"),
+        ("Person", "guests", "guest_ids"),
+    ],
+)
+def test_the_singular_is_that_of_whom_it_lists(
+    target: str, field: str, attribute: str
+) -> None:
+    listed = fields(f"Order({field}: [{target}]); {target}")[field]
+    owned = fields(f"Order({field}: [{target}(code)])")[field]
+
+    assert listed["attribute"] == attribute
+    assert f"{owned['singular']}_ids" == attribute
+
+
+def test_none_may_be_a_value_of_an_enum() -> None:
+    shown = fields("Order(shown: enum(none, some) = none)")["shown"]
+
+    assert shown["default"] == "OrderShown.NONE"
+
+
 def test_a_list_of_entities_is_many_to_many() -> None:
     tags = fields("Order(tags: [Tag]); Tag")["tags"]
 
@@ -543,7 +569,7 @@ REFUSED = [
     ("Order(a: " + "[" * 5000 + "]" * 5000 + ")", "Order.a: a list holds no lists"),
     # names
     ("Order(firstName)", "Order: 'firstName' is no name of a field: write first_name"),
-    ("Order(größe)", "Order: 'größe' is no name of a field: write gro"),
+    ("Order(größe)", "Order: 'größe' is no name of a field: write grosse"),
     ("Order(2nd)", "Order: '2nd' is no name of a field: use small letters"),
     ("Order(" + "a" * 41 + ")", "has 41 letters: use at most 28"),
     ("Order(id)", "Order.id: is there already: every entity has it"),

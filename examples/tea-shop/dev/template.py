@@ -106,6 +106,7 @@ def grow(told: argparse.Namespace, folder: Path) -> int:
     after = generated(source, goal, answers, folder / "after")
     notes = put_on_top(before, after)
     keep_record(record | {"commit": goal}, before, after)
+    refuse_unknown_files(before, after)
     with service(folder / "service", is_dry=told.dry_run) as there:
         conflicts = bring(committed(folder / "index", before, after), there)
     print(*notes, *next_steps(conflicts, is_dry=told.dry_run), sep="\n")
@@ -349,6 +350,19 @@ def keep_record(record: dict[str, Any], before: Path, after: Path) -> None:
     )
     (after / RECORD).write_text(f"{text}\n", "utf-8", newline="\n")
     shutil.copy(ROOT / RECORD, before / RECORD)
+
+
+def refuse_unknown_files(before: Path, after: Path) -> None:
+    """Raise where a file of the owner that git ignores would be written over."""
+    known = set(git("ls-files", "-z").split("\0"))
+    for path in sorted(path for path in after.rglob("*") if path.is_file()):
+        name, old = path.relative_to(after), before / path.relative_to(after)
+        is_new = not old.is_file() or path.read_bytes() != old.read_bytes()
+        if is_new and name.as_posix() not in known and os.path.lexists(ROOT / name):
+            raise Refused(
+                f"{name.as_posix()} would be written over, and git does not keep it:"
+                " move it away, or commit it"
+            )
 
 
 # What git makes of it

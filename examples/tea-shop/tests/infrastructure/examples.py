@@ -7,7 +7,7 @@ migration: they have a schema of their own, and their rows are never committed.
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -170,6 +170,11 @@ class Currency(TypeDecorator[str]):
         return value and value.lower()
 
 
+class Stage(StrEnum):
+    EARLY = "early"
+    LATE = "late"
+
+
 class Mood(Enum):
     GOOD = "good"
     BAD = "bad"
@@ -189,6 +194,7 @@ class Account(Example):
     receipt: Mapped[UUID | None] = mapped_column(onupdate=uuid4)
     ceiling: Mapped[Decimal] = mapped_column(Numeric(8, 3), server_default="0")
     opened_at: Mapped[datetime] = mapped_column(default=func.now())
+    stage: Mapped[Stage | None]
     mood: Mapped[Mood | None] = mapped_column(
         NativeEnum(Mood, name="_mood", metadata=Bare.metadata)
     )

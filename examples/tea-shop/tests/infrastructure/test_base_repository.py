@@ -40,6 +40,7 @@ from tests.infrastructure.examples import (
     LetterRepository,
     Mood,
     ShelfRepository,
+    Stage,
     book_genres,
     some_authors,
 )
@@ -782,14 +783,14 @@ async def test_types_of_postgresql_alone_are_written_one_by_one_and_at_once(
     examples: DirectSession,
 ) -> None:
     repository = AccountRepository(examples)
-    own = {"mood": Mood.GOOD, "terms": Range(1, 5)}
+    own = {"mood": Mood.GOOD, "stage": Stage.LATE, "terms": Range(1, 5)}
 
     await repository.create(Account(balance=1, **own))
     await repository.create(*(Account(balance=2, **own) for _ in range(2)))
 
     kept = await repository.get_many(0, 9)
-    assert {(one.mood, one.terms) for one in kept} == {(Mood.GOOD, Range(1, 5))}
-    assert await repository.count(mood=Mood.GOOD, terms=Range(1, 5)) == 3
+    assert {(one.mood, one.stage, one.terms) for one in kept} == {tuple(own.values())}
+    assert await repository.count(**own) == 3
 
 
 @pytest.mark.postgres

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import (
+    Enum,
     ForeignKey,
     Index,
     PrimaryKeyConstraint,
@@ -20,7 +21,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column, relat
 
 from tea_shop.infrastructure.models import Base
 
-from tests.infrastructure.examples import Author, Counted, Hideable, Numbered, Stamped
+from tests.infrastructure.examples import (
+    Account,
+    Author,
+    Counted,
+    Hideable,
+    Numbered,
+    Stamped,
+)
 
 
 class Model(DeclarativeBase):
@@ -124,6 +132,14 @@ def test_a_column_follows_from_its_type() -> None:
 
     assert repr(columns.name.type) == "String(length=255)"
     assert repr(columns.created_at.type) == "DateTime(timezone=True)"
+
+
+def test_an_enum_is_text_and_a_check() -> None:
+    kind = Account.__table__.columns.stage.type
+
+    assert isinstance(kind, Enum)
+    assert (kind.native_enum, kind.create_constraint) == (False, True)
+    assert kind.enums == ["early", "late"]
 
 
 @pytest.mark.postgres

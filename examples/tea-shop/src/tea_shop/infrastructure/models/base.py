@@ -1,11 +1,17 @@
 """What the tables share."""
 
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, String, func
+from sqlalchemy import BigInteger, DateTime, Enum, Identity, MetaData, String, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+
+def _values(enum: type[StrEnum]) -> list[str]:
+    return [member.value for member in enum]
+
 
 # What the database makes is returned by each write. Else it could not be read after an
 # update: SQLAlchemy would have to fetch it, which takes an await (MissingGreenlet).
@@ -28,6 +34,14 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
+        # Text and a CHECK: a plain migration can change what is allowed.
+        StrEnum: Enum(
+            StrEnum,
+            native_enum=False,
+            create_constraint=True,
+            length=63,
+            values_callable=_values,
+        ),
         str: String(255),
         datetime: DateTime(timezone=True),
     }

@@ -12,9 +12,11 @@ class EmailType(TypeDecorator[Email]):
     impl = String(254)
     cache_ok = True
 
-    def process_bind_param(self, value: Email | None, dialect: Dialect) -> str | None:
-        """Write it as text."""
-        return None if value is None else value.value
+    def process_bind_param(
+        self, value: Email | str | None, dialect: Dialect
+    ) -> str | None:
+        """Write it as text, which a pattern is already."""
+        return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Email | None:
         """Rebuild it."""
