@@ -68,7 +68,15 @@ CLASSES = {
 }
 MODULES = {
     *("base", "base_repository", "conftest", "connections", "errors", "examples"),
-    *("failures", "identities", "in_memory", "messages", "migrations", "models"),
+    *(
+        "failures",
+        "identities",
+        "in_memory",
+        "linked",
+        "messages",
+        "migrations",
+        "models",
+    ),
     *("paging", "queries", "retries", "sessions", "types", "unit_of_work", "values"),
     "versions",
 }

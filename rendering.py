@@ -756,6 +756,12 @@ def relate(entity: Entity) -> None:
     entity["guarded"] = any(
         entity[name] for name in ("references", "manys", "child_references")
     )
+    entity["links"] = [
+        *(field for field in entity["references"] if field["optional"]),
+        *entity["manys"],
+        *(one for one in entity["child_references"] if one["optional"]),
+    ]
+    entity["linked"] = ("linked_" if entity["links"] else "new_") + entity["snake"]
     entity["listings"] = listings(entity)
     entity["use_cases"] = use_cases(entity)
     entity |= builders(entity)

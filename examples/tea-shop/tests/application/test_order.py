@@ -70,7 +70,11 @@ async def test_what_is_created_and_updated_is_kept(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:
     service = OrderService(unit_of_work)
-    command = await command_to_create(unit_of_work)
+    async with unit_of_work() as uow:
+        one, two = await new_order(uow), await new_order(uow)
+        await uow.commit()
+    change(two)
+    command = CreateOrder.model_validate(one, from_attributes=True)
 
     created = await service.create(command)
 
@@ -78,7 +82,7 @@ async def test_what_is_created_and_updated_is_kept(
     assert created.id > 0
     assert await service.get(created.id) == created
 
-    other = another(created)
+    other = UpdateOrder.model_validate(two, from_attributes=True)
     updated = await service.update(created.id, other)
 
     assert vars(updated) == {"id": created.id, "version": 2, **vars(other)}

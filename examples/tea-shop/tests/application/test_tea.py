@@ -71,7 +71,11 @@ async def test_what_is_created_and_updated_is_kept(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:
     service = TeaService(unit_of_work)
-    command = await command_to_create(unit_of_work)
+    async with unit_of_work() as uow:
+        one, two = await new_tea(uow), await new_tea(uow)
+        await uow.commit()
+    change(two)
+    command = CreateTea.model_validate(one, from_attributes=True)
 
     created = await service.create(command)
 
@@ -79,7 +83,7 @@ async def test_what_is_created_and_updated_is_kept(
     assert created.id > 0
     assert await service.get(created.id) == created
 
-    other = another(created)
+    other = UpdateTea.model_validate(two, from_attributes=True)
     updated = await service.update(created.id, other)
 
     assert vars(updated) == {"id": created.id, "version": 2, **vars(other)}

@@ -21,11 +21,14 @@ def test_it_takes_other_values() -> None:
     before = values(one)
     change(one)
 
-    other.change(**values(one))
-
-    assert values(other) == values(one)
     changed = [name for name in before if values(one)[name] != before[name]]
     assert changed == ["guest", "lines"]
+
+    given = values(one)
+    other.change(**given)
+    new = Order.create(**given)
+
+    assert values(other) == values(new) == given
 
 
 def test_what_has_a_default_can_be_left_out() -> None:

@@ -33,11 +33,14 @@ def test_it_takes_other_values() -> None:
     before = values(one)
     change(one)
 
-    other.change(**values(one))
-
-    assert values(other) == values(one)
     changed = [name for name in before if values(one)[name] != before[name]]
     assert changed == ["name", "price"]
+
+    given = values(one)
+    other.change(**given)
+    new = Tea.create(**given)
+
+    assert values(other) == values(new) == given
 
 
 @pytest.mark.parametrize(("field", "bad"), BAD_VALUES)

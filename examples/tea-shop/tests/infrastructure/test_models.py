@@ -16,6 +16,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column, relationship
 
@@ -47,6 +48,7 @@ class Child(Model):
     parent_id: Mapped[int] = mapped_column(ForeignKey("_parents.id"))
     other_id: Mapped[int] = mapped_column(ForeignKey("_parents.id"))
     name: Mapped[str]
+    data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     __table_args__ = (
         UniqueConstraint("other_id", "name"),
         Index("ix_name", text("lower(name)")),
@@ -104,11 +106,23 @@ def unnamed_constraints(tables: Iterable[Table]) -> list[str]:
     ]
 
 
+def null_in_two_ways(tables: Iterable[Table]) -> list[str]:
+    """Name the columns whose None may be that of SQL or that of JSON."""
+    return [
+        str(column)
+        for table in tables
+        for column in table.columns
+        if isinstance(column.type, JSONB) and column.nullable
+        if not column.type.none_as_null
+    ]
+
+
 def test_faults_are_found() -> None:
     assert silently_loaded(Model.registry.mappers) == ["Parent.children"]
     assert one_sided(Model.registry.mappers) == ["Parent.children"]
     assert unindexed_keys(tables_of(Model)) == ["_children.parent_id"]
     assert set(unnamed_constraints(tables_of(Model))) == {"_parents", "_children"}
+    assert null_in_two_ways(tables_of(Model)) == ["_children.data"]
 
 
 def test_no_relationship_is_loaded_silently() -> None:
@@ -125,6 +139,10 @@ def test_every_foreign_key_has_an_index() -> None:
 
 def test_every_constraint_has_a_name() -> None:
     assert unnamed_constraints(tables_of(Base)) == []
+
+
+def test_what_is_absent_is_null_of_sql() -> None:
+    assert null_in_two_ways(tables_of(Base)) == []
 
 
 def test_a_column_follows_from_its_type() -> None:

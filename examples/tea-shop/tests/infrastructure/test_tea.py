@@ -107,6 +107,19 @@ async def test_one_is_found_by_its_name(unit_of_work: UnitOfWorkFactory) -> None
 
 
 @pytest.mark.postgres
+async def test_nobody_refers_to_it_while_it_is_taken_out(
+    container: Container, statements: list[str]
+) -> None:
+    new = await keep(container.unit_of_work)
+    statements.clear()
+
+    async with container.unit_of_work() as uow:
+        await uow.teas.remove(new)
+
+    assert statements[0].endswith(" FOR UPDATE")
+
+
+@pytest.mark.postgres
 async def test_a_read_takes_as_many_round_trips_as_it_has_tables(
     container: Container, round_trips: list[str]
 ) -> None:
