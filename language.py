@@ -51,7 +51,7 @@ OTHER_MODULES = {
 # Names that the generated code has beside those of the entities; a test reads them
 # from a generated service and holds these sets against them.
 CLASSES = {
-    *("AbstractAsyncContextManager", "AlreadyTaken", "Annotated", "Any"),
+    *("AbstractAsyncContextManager", "AlreadyTaken", "Any"),
     *("AsyncEngine", "AsyncGenerator", "AsyncSession", "Base", "BaseCommand"),
     *("BaseRepository", "BaseResult", "ColumnElement", "CommitUnknown"),
     *("ConcurrentUpdate", "Container", "DatetimeField", "DirectSession"),
@@ -68,17 +68,9 @@ CLASSES = {
 }
 MODULES = {
     *("base", "base_repository", "conftest", "connections", "errors", "examples"),
-    *(
-        "failures",
-        "identities",
-        "in_memory",
-        "linked",
-        "messages",
-        "migrations",
-        "models",
-    ),
-    *("paging", "queries", "retries", "sessions", "types", "unit_of_work", "values"),
-    "versions",
+    *("failures", "identities", "in_memory", "linked", "messages", "migrations"),
+    *("models", "paging", "queries", "retries", "sessions", "types", "unit_of_work"),
+    *("values", "versions"),
 }
 TABLES = {
     *("alembic_version", "before", "commit", "key", "loaded", "made", "model", "one"),

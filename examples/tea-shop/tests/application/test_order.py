@@ -71,7 +71,8 @@ async def test_what_is_created_and_updated_is_kept(
 ) -> None:
     service = OrderService(unit_of_work)
     async with unit_of_work() as uow:
-        one, two = await new_order(uow), await new_order(uow)
+        one = await new_order(uow)
+        two = await new_order(uow)
         await uow.commit()
     change(two)
     command = CreateOrder.model_validate(one, from_attributes=True)

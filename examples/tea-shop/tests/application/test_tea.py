@@ -72,7 +72,8 @@ async def test_what_is_created_and_updated_is_kept(
 ) -> None:
     service = TeaService(unit_of_work)
     async with unit_of_work() as uow:
-        one, two = await new_tea(uow), await new_tea(uow)
+        one = await new_tea(uow)
+        two = await new_tea(uow)
         await uow.commit()
     change(two)
     command = CreateTea.model_validate(one, from_attributes=True)

@@ -403,6 +403,25 @@ async def test_what_was_removed_is_gone(unit_of_work: UnitOfWorkFactory) -> None
     assert (page.items, page.total) == ([other], 1)
 
 
+async def test_a_race_for_one_name_has_one_winner(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        one = await new_tea(uow)
+        two = await new_tea(uow)
+        two.name = one.name
+        await uow.commit()
+
+    async def add(new: Tea) -> None:
+        async with unit_of_work() as uow:
+            await uow.teas.add(new)
+            await uow.commit()
+
+    ends = await asyncio.gather(add(one), add(two), return_exceptions=True)
+
+    assert sorted(map(str, ends)) == ["None", "name is taken"]
+
+
 async def test_a_unit_of_work_sees_its_own_changes(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:
@@ -452,22 +471,3 @@ async def test_a_page_follows_an_identity(unit_of_work: UnitOfWorkFactory) -> No
     assert (first.items, first.has_more) == ([one, two], True)
     assert (second.items, second.has_more) == ([three], False)
     assert (exact.items, exact.has_more) == ([two, three], False)
-
-
-async def test_a_race_for_one_name_has_one_winner(
-    unit_of_work: UnitOfWorkFactory,
-) -> None:
-    async with unit_of_work() as uow:
-        one = await new_tea(uow)
-        two = await new_tea(uow)
-        two.name = one.name
-        await uow.commit()
-
-    async def add(new: Tea) -> None:
-        async with unit_of_work() as uow:
-            await uow.teas.add(new)
-            await uow.commit()
-
-    ends = await asyncio.gather(add(one), add(two), return_exceptions=True)
-
-    assert sorted(map(str, ends)) == ["None", "name is taken"]

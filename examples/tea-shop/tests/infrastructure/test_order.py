@@ -52,32 +52,6 @@ async def test_it_comes_back_whole(unit_of_work: UnitOfWorkFactory) -> None:
     assert await kept(unit_of_work, new.id) == new
 
 
-async def test_many_are_added_and_saved_at_once(
-    unit_of_work: UnitOfWorkFactory,
-) -> None:
-    async with unit_of_work() as uow:
-        new = [await new_order(uow) for _ in range(3)]
-        await uow.orders.add_all(new)
-        await uow.commit()
-    added = deepcopy(new)
-
-    async with unit_of_work() as uow:
-        for one in new:
-            change(one)
-        await uow.orders.save_all(new)
-        page = await uow.orders.list_page(offset=0, limit=9)
-        next_one = await uow.orders.list_after(new[0].id, limit=1)
-        rest = await uow.orders.list_after(new[0].id, limit=2)
-        await uow.commit()
-
-    assert [one.version for one in added] == [1, 1, 1]
-    assert [one.version for one in new] == [2, 2, 2]
-    assert [replace(one, version=2) for one in added] != new
-    assert (page.items, page.total) == (new, 3)
-    assert (next_one.items, next_one.has_more) == ([new[1]], True)
-    assert (rest.items, rest.has_more) == (new[1:], False)
-
-
 async def test_its_lines_are_moved_replaced_and_deleted(
     unit_of_work: UnitOfWorkFactory,
 ) -> None:
@@ -144,3 +118,29 @@ async def test_a_read_takes_as_many_round_trips_as_it_has_tables(
         page = await uow.orders.list_page(offset=0, limit=9)
         assert page.total >= 3
         assert len(round_trips) == 3
+
+
+async def test_many_are_added_and_saved_at_once(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    async with unit_of_work() as uow:
+        new = [await new_order(uow) for _ in range(3)]
+        await uow.orders.add_all(new)
+        await uow.commit()
+    added = deepcopy(new)
+
+    async with unit_of_work() as uow:
+        for one in new:
+            change(one)
+        await uow.orders.save_all(new)
+        page = await uow.orders.list_page(offset=0, limit=9)
+        next_one = await uow.orders.list_after(new[0].id, limit=1)
+        rest = await uow.orders.list_after(new[0].id, limit=2)
+        await uow.commit()
+
+    assert [one.version for one in added] == [1, 1, 1]
+    assert [one.version for one in new] == [2, 2, 2]
+    assert [replace(one, version=2) for one in added] != new
+    assert (page.items, page.total) == (new, 3)
+    assert (next_one.items, next_one.has_more) == ([new[1]], True)
+    assert (rest.items, rest.has_more) == (new[1:], False)
