@@ -62,6 +62,7 @@ CLASSES = {
     *("NotFound", "PageQuery", "Paged", "PagedResult", "Protocol", "ReadOnly"),
     *("RolledBack", "SecretStr", "Self", "Sequence", "Settings", "SliceQuery"),
     *("Sliced", "SlicedResult", "SoftDeleteMixin", "SqlAlchemyUnitOfWork"),
+    *("StaleVersion",),
     *("StillReferenced", "TimedOut", "TracebackType", "Unavailable", "UnitOfWork"),
     *("UnitOfWorkFactory", "UnknownReference", "UrlField", "UrlType"),
     *("ValidationError",),

@@ -119,6 +119,20 @@ async def test_one_service_serves_many_tasks(container: Container) -> None:
 
 
 @pytest.mark.postgres
+async def test_who_expects_no_version_comes_through(container: Container) -> None:
+    service = container.tea_service()
+    async with container.unit_of_work() as uow:
+        new = await new_tea(uow)
+        await uow.commit()
+    created = await service.create(CreateTea.model_validate(new, from_attributes=True))
+    same = UpdateTea.model_validate(new, from_attributes=True)
+
+    done = await asyncio.gather(*(service.update(created.id, same) for _ in range(3)))
+
+    assert sorted(one.version for one in done) == [2, 3, 4]
+
+
+@pytest.mark.postgres
 async def test_every_repository_has_a_service_and_every_use_case_is_retried(
     container: Container,
 ) -> None:

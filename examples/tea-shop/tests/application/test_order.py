@@ -7,7 +7,7 @@ from tea_shop.application.messages.base import PageQuery, SliceQuery
 from tea_shop.application.messages.order import CreateOrder, OrderResult, UpdateOrder
 from tea_shop.application.order import OrderService
 from tea_shop.application.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from tea_shop.domain.errors import ConcurrentUpdate
+from tea_shop.domain.errors import StaleVersion
 from tea_shop.domain.identities import OrderId
 from tea_shop.domain.order import OrderNotFound
 
@@ -106,9 +106,9 @@ async def test_what_moved_on_since_the_caller_saw_it_stays(
     command = another(kept)
     updated = await service.update(kept.id, command, version=kept.version)
 
-    with pytest.raises(ConcurrentUpdate):
+    with pytest.raises(StaleVersion):
         await service.update(kept.id, command, version=kept.version)
-    with pytest.raises(ConcurrentUpdate):
+    with pytest.raises(StaleVersion):
         await service.delete(kept.id, version=kept.version)
 
     assert await service.get(kept.id) == updated

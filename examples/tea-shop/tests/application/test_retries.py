@@ -7,6 +7,7 @@ import pytest
 
 from tea_shop.application.errors import TransactionConflict, Unavailable
 from tea_shop.application.retries import ATTEMPTS, JITTER, retried
+from tea_shop.domain.errors import ConcurrentUpdate, StaleVersion
 
 
 @pytest.fixture
@@ -30,8 +31,11 @@ async def use_case(failures: Iterator[BaseException], result: str = "done") -> s
     return result
 
 
-async def test_a_conflict_is_run_again_after_a_wait(waits: list[float]) -> None:
-    failures = iter([TransactionConflict()] * (ATTEMPTS - 1))
+@pytest.mark.parametrize("conflict", [ConcurrentUpdate(), TransactionConflict()])
+async def test_a_conflict_is_run_again_after_a_wait(
+    waits: list[float], conflict: Exception
+) -> None:
+    failures = iter([conflict] * (ATTEMPTS - 1))
 
     assert await use_case(failures, result="made") == "made"
 
@@ -49,7 +53,7 @@ async def test_after_some_attempts_the_conflict_is_told(waits: list[float]) -> N
 
 
 async def test_what_is_no_conflict_is_not_run_again(waits: list[float]) -> None:
-    for failure in (Unavailable(), asyncio.CancelledError()):
+    for failure in (StaleVersion(), Unavailable(), asyncio.CancelledError()):
         failures = iter([failure] * 2)
 
         with pytest.raises(type(failure)):

@@ -8,7 +8,7 @@ from tea_shop.application.messages.base import PageQuery, SliceQuery
 from tea_shop.application.messages.tea import CreateTea, TeaResult, UpdateTea
 from tea_shop.application.tea import TeaService
 from tea_shop.application.unit_of_work import UnitOfWork, UnitOfWorkFactory
-from tea_shop.domain.errors import ConcurrentUpdate, InvalidValue
+from tea_shop.domain.errors import InvalidValue, StaleVersion
 from tea_shop.domain.identities import TeaId
 from tea_shop.domain.tea import TeaNotFound
 
@@ -105,9 +105,9 @@ async def test_what_moved_on_since_the_caller_saw_it_stays(
     command = another(kept)
     updated = await service.update(kept.id, command, version=kept.version)
 
-    with pytest.raises(ConcurrentUpdate):
+    with pytest.raises(StaleVersion):
         await service.update(kept.id, command, version=kept.version)
-    with pytest.raises(ConcurrentUpdate):
+    with pytest.raises(StaleVersion):
         await service.delete(kept.id, version=kept.version)
 
     assert await service.get(kept.id) == updated

@@ -12,8 +12,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dev.postgres import main
 
-pytestmark = pytest.mark.postgres
-
 ROOT = Path(__file__).parents[2]
 OWNER = """
 import time
@@ -32,9 +30,9 @@ def folder(url: str) -> Path:
     return Path(host)
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True, scope="session")
 def owner() -> Generator["subprocess.Popen[str]"]:
-    """A process that owns a server, which starts while the first tests run."""
+    """A process that owns a server, which starts while those run that need none."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -42,7 +40,7 @@ def owner() -> Generator["subprocess.Popen[str]"]:
         process.kill()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def url(owner: "subprocess.Popen[str]") -> str:
     """Where that server is, as soon as it can be reached."""
     assert owner.stdout is not None
@@ -83,6 +81,7 @@ def test_no_command_is_told(
     assert capsys.readouterr().err.startswith("no such command: ")
 
 
+@pytest.mark.postgres
 async def test_it_answers(url: str) -> None:
     engine = create_async_engine(url)
     async with engine.connect() as connection:
@@ -92,6 +91,7 @@ async def test_it_answers(url: str) -> None:
     assert lower == "äö"
 
 
+@pytest.mark.postgres
 @pytest.mark.skipif(sys.platform == "win32", reason="the folder is that of a socket")
 def test_it_ends_with_an_owner_that_is_killed(
     owner: "subprocess.Popen[str]", url: str

@@ -170,6 +170,21 @@ class Currency(TypeDecorator[str]):
         return value and value.lower()
 
 
+class Cents(TypeDecorator[int]):
+    """Whole cents in the model, a decimal in the database."""
+
+    impl = Numeric(8, 2)
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value).scaleb(-2)
+
+    def process_result_value(
+        self, value: Decimal | None, dialect: Dialect
+    ) -> int | None:
+        return None if value is None else int(value.scaleb(2))
+
+
 class Stage(StrEnum):
     EARLY = "early"
     LATE = "late"
@@ -193,6 +208,7 @@ class Account(Example):
     )
     receipt: Mapped[UUID | None] = mapped_column(onupdate=uuid4)
     ceiling: Mapped[Decimal] = mapped_column(Numeric(8, 3), server_default="0")
+    fee: Mapped[int | None] = mapped_column(Cents)
     opened_at: Mapped[datetime] = mapped_column(default=func.now())
     stage: Mapped[Stage | None]
     mood: Mapped[Mood | None] = mapped_column(

@@ -779,6 +779,33 @@ async def test_a_number_is_found_by_itself_alone(examples: DirectSession) -> Non
 
 
 @pytest.mark.postgres
+async def test_decimals_are_the_same_one_by_one_and_all_at_once(
+    examples: DirectSession,
+) -> None:
+    repository = AccountRepository(examples)
+    ceilings = [Decimal(one) for one in ("0.001", "-0.000", "1E+4", "-99999.999")]
+    given = list(zip(ceilings, (None, 0, 5, -12345), strict=True))
+    one_by_one, at_once = (
+        [row_of(Account, balance=1, ceiling=ceiling, fee=fee) for ceiling, fee in given]
+        for _ in range(2)
+    )
+
+    for row in one_by_one:
+        await repository.create(row)
+    await repository.create(*at_once)
+    await repository.update(*at_once)
+
+    kept = await repository.get_many(0, 9)
+    assert [(one.ceiling, one.fee) for one in kept] == 2 * given
+    assert [str(one.ceiling) for one in kept] == 2 * [
+        "0.001",
+        "0.000",
+        "10000.000",
+        "-99999.999",
+    ]
+
+
+@pytest.mark.postgres
 async def test_types_of_postgresql_alone_are_written_one_by_one_and_at_once(
     examples: DirectSession,
 ) -> None:

@@ -211,30 +211,29 @@ async def test_behind_pgbouncer_nothing_stays_on_a_connection(
 
 
 @pytest.mark.postgres
-async def test_what_does_not_answer_is_given_up(container: Container) -> None:
-    async with (
-        engine_of(container, database_command_timeout=0.2) as engine,
-        engine.connect() as connection,
-    ):
-        with pytest.raises(TimedOut, match="did not answer"):
-            await connection.execute(text("SELECT pg_sleep(3)"))
-        assert connection.invalidated
-
-
-@pytest.mark.postgres
-async def test_a_statement_that_is_given_up_does_not_go_on(
+async def test_what_does_not_answer_is_given_up_and_does_not_go_on(
     container: Container,
 ) -> None:
     slow = statements.Statement(select(func.pg_sleep(3)))
+
+    async def ask_sqlalchemy(engine: AsyncEngine) -> None:
+        async with engine.connect() as connection:
+            with pytest.raises(TimedOut, match="did not answer"):
+                await connection.execute(text("SELECT pg_sleep(3)"))
+            assert connection.invalidated
+
+    async def ask_the_driver(engine: AsyncEngine) -> None:
+        async with create_session_factory(engine)() as session:
+            pooled = await session.open()
+            with pytest.raises(TimedOut, match="did not answer"):
+                await session.fetch(slow, {})
+            assert not pooled.is_valid
+
     async with (
-        engine_of(container, database_command_timeout=0.3) as engine,
-        create_session_factory(engine)() as session,
+        engine_of(container, database_command_timeout=0.2) as engine,
         container.engine().connect() as other,
     ):
-        pooled = await session.open()
-        with pytest.raises(TimedOut, match="did not answer"):
-            await session.fetch(slow, {})
-        assert not pooled.is_valid
+        await asyncio.gather(ask_sqlalchemy(engine), ask_the_driver(engine))
         running = (
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'"
             " AND datname = current_database() AND query LIKE 'SELECT pg_sleep%'"
@@ -250,14 +249,19 @@ async def test_who_does_not_speak_is_unavailable(container: Container) -> None:
         silent = {"database_url": secret, "database_connect_timeout": 0.05}
         settings = container.settings().model_copy(update=silent)
 
-        async with asyncio.timeout(2):
+        async def connect_once() -> None:
             with pytest.raises(Unavailable):
                 async with connect(settings):
                     pass
+
+        async def begin_once() -> None:
             session_factory = create_session_factory(create_engine(settings))
             with pytest.raises(Unavailable):
                 async with SqlAlchemyUnitOfWork(session_factory):
                     pass
+
+        async with asyncio.timeout(2):
+            await asyncio.gather(connect_once(), begin_once())
 
 
 async def test_who_hangs_up_is_unavailable() -> None:
@@ -361,9 +365,12 @@ async def test_connections_are_taken_in_turn(
 
 
 @pytest.mark.postgres
-async def test_a_full_pool_is_unavailable(container: Container) -> None:
+async def test_a_full_pool_is_unavailable(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", 0.01)
     settings = {"database_pool_size": 1, "database_max_overflow": 0}
-    async with engine_of(container, **settings, database_pool_timeout=0.05) as engine:
+    async with engine_of(container, **settings, database_pool_timeout=0.01) as engine:
         session_factory = create_session_factory(engine)
         async with SqlAlchemyUnitOfWork(session_factory):
             with pytest.raises(Unavailable, match="QueuePool limit"):
@@ -552,18 +559,16 @@ async def slow_commit(container: Container) -> AsyncGenerator[None]:
 
 @pytest.mark.postgres
 @pytest.mark.usefixtures("slow_commit")
-@pytest.mark.parametrize("writes", [1, 2])
-async def test_a_commit_that_takes_too_long_is_unknown(
-    container: Container, writes: int
-) -> None:
-    async with (
-        engine_of(container, database_command_timeout=0.2) as engine,
-        SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow,
-    ):
-        for _ in range(writes):
-            await uow.teas.add(await new_tea(uow))
-        with pytest.raises(CommitUnknown):
-            await uow.commit()
+async def test_a_commit_that_takes_too_long_is_unknown(container: Container) -> None:
+    async def commit(engine: AsyncEngine, writes: int) -> None:
+        async with SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow:
+            for _ in range(writes):
+                await uow.teas.add(await new_tea(uow))
+            with pytest.raises(CommitUnknown):
+                await uow.commit()
+
+    async with engine_of(container, database_command_timeout=0.2) as engine:
+        await asyncio.gather(*(commit(engine, writes) for writes in (1, 2)))
 
 
 @pytest.mark.postgres
@@ -572,7 +577,7 @@ async def test_a_commit_that_postgresql_gave_up_is_not_kept(
 ) -> None:
     async with (
         connect(container.settings()) as other,
-        engine_of(container, database_statement_timeout=0.2) as engine,
+        engine_of(container, database_statement_timeout=0.1) as engine,
         SqlAlchemyUnitOfWork(create_session_factory(engine)) as uow,
     ):
         await uow.teas.add(await new_tea(uow))

@@ -27,3 +27,7 @@ class NotFound(DomainError):
 
 class ConcurrentUpdate(DomainError):
     """Another transaction changed the entity after it was read: read it again."""
+
+
+class StaleVersion(ConcurrentUpdate):
+    """Somebody changed the entity after the caller saw it: look at it again."""

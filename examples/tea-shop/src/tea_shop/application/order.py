@@ -17,8 +17,8 @@ from tea_shop.domain.order import Order
 class OrderService:
     """The use cases; it holds no state, so one serves every task.
 
-    They raise `NotFound` for an identity that is not kept, `InvalidValue` where
-    the order breaks a rule, and a `StorageError` where the store fails.
+    They raise a `DomainError` where a rule says no, such as `NotFound` for an identity
+    that is not kept, and a `StorageError` where the store fails.
     """
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
@@ -61,9 +61,9 @@ class OrderService:
     async def update(
         self, order_id: OrderId, command: UpdateOrder, *, version: int | None = None
     ) -> OrderResult:
-        """Change one; raise `ConcurrentUpdate` where somebody else did so first.
+        """Change one; raise `StaleVersion` where it is not in this version any more.
 
-        That is, after the caller saw it in this version, or else while this runs.
+        Without a version it is changed whatever others did: the last one wins.
         """
         async with self._unit_of_work() as uow:
             order = await uow.orders.get(order_id)
@@ -78,7 +78,7 @@ class OrderService:
 
     @retried
     async def delete(self, order_id: OrderId, *, version: int | None = None) -> None:
-        """Take one out; raise `ConcurrentUpdate` as `update` does."""
+        """Take one out; raise `StaleVersion` as `update` does."""
         async with self._unit_of_work() as uow:
             order = await uow.orders.get(order_id)
             expect_version(order, version)

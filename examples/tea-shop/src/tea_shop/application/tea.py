@@ -17,8 +17,8 @@ from tea_shop.domain.tea import Tea
 class TeaService:
     """The use cases; it holds no state, so one serves every task.
 
-    They raise `NotFound` for an identity that is not kept, `InvalidValue` where
-    the tea breaks a rule, and a `StorageError` where the store fails.
+    They raise a `DomainError` where a rule says no, such as `NotFound` for an identity
+    that is not kept, and a `StorageError` where the store fails.
     """
 
     def __init__(self, unit_of_work: UnitOfWorkFactory) -> None:
@@ -70,9 +70,9 @@ class TeaService:
     async def update(
         self, tea_id: TeaId, command: UpdateTea, *, version: int | None = None
     ) -> TeaResult:
-        """Change one; raise `ConcurrentUpdate` where somebody else did so first.
+        """Change one; raise `StaleVersion` where it is not in this version any more.
 
-        That is, after the caller saw it in this version, or else while this runs.
+        Without a version it is changed whatever others did: the last one wins.
         """
         async with self._unit_of_work() as uow:
             tea = await uow.teas.get(tea_id)
@@ -87,7 +87,7 @@ class TeaService:
 
     @retried
     async def delete(self, tea_id: TeaId, *, version: int | None = None) -> None:
-        """Take one out; raise `ConcurrentUpdate` as `update` does."""
+        """Take one out; raise `StaleVersion` as `update` does."""
         async with self._unit_of_work() as uow:
             tea = await uow.teas.get(tea_id)
             expect_version(tea, version)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from tea_shop.domain.errors import ConcurrentUpdate
+from tea_shop.domain.errors import StaleVersion
 
 
 class Versioned(Protocol):
@@ -12,6 +12,6 @@ class Versioned(Protocol):
 
 
 def expect_version(entity: Versioned, seen: int | None) -> None:
-    """Raise `ConcurrentUpdate` where it has another version; None stands for any."""
+    """Raise `StaleVersion` where it has another version; None stands for any."""
     if seen not in (None, entity.version):
-        raise ConcurrentUpdate(f"it has version {entity.version} by now, not {seen}")
+        raise StaleVersion(f"it has version {entity.version} by now, not {seen}")

@@ -23,6 +23,7 @@ from sqlalchemy import (
     TableValuedAlias,
     any_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -93,7 +94,7 @@ class Statement:
             for name in compiled.positiontup or ()
         ]
         if is_many:
-            each = {key: _to_driver(one.type) for key, one in self.written.items()}
+            each = {key: _to_array(one.type) for key, one in self.written.items()}
             self._bound = [
                 (key, _for_all(each[key]) if key in each else convert)
                 for key, convert in self._bound
@@ -104,7 +105,6 @@ class Statement:
             for name, _ in self._bound
             if not (compiled.binds[name].required or name in self._renewed)
         }
-        self.returned = tuple(returned or ())
         self.row_class = _row_class(asyncpg.Record, returned or {})
         self._plain_class = _row_class(tuple, returned or {})
 
@@ -129,14 +129,6 @@ class Statement:
         if records and not isinstance(records[0], self.row_class):
             return [self._plain_class(one) for one in records]
         return records
-
-    def named(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return what the rows have as the attributes of their model."""
-        named: list[dict[str, Any]] = [{} for _ in rows]
-        for key in self.returned:
-            for one, row in zip(named, rows, strict=True):
-                one[key] = getattr(row, key)
-        return named
 
 
 class Writing(NamedTuple):
@@ -186,16 +178,18 @@ def complete(model_class: type[Base], rows: Sequence[dict[str, Any]]) -> Names:
     What the database would begin with is of its own in all of them, or in none.
     """
     constants, made = _defaults_of(model_class)
-    own = made.keys() | set[str]().union(*rows)
-    begun = {key: constants[key] for key in constants.keys() - own}
-    for row in rows:
-        row |= begun
-    for key in constants.keys() & own:
-        for row in rows:
-            row.setdefault(key, constants[key])
+    given = set[str]().union(*rows)
+    if min(map(len, rows)) < len(given):  # some lack what others have
+        for key in constants.keys() & given:
+            for row in rows:
+                row.setdefault(key, constants[key])
     for key, make in made.items():
         for row in rows:
             row.setdefault(key, make(None))
+    own = given | made.keys()
+    begun = {key: constants[key] for key in constants.keys() - own}
+    for row in rows:
+        row |= begun
     return tuple(key for key in written_of(model_class) if key in own)
 
 
@@ -500,8 +494,11 @@ def _sent(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     if _is_array(kind):
         item = String() if type(kind.item_type) is String else _sent(kind.item_type)
         return ARRAY(item, kind.as_tuple, kind.dimensions)
-    is_exact = isinstance(kind, Numeric) and not isinstance(kind, Float)
-    return Numeric() if is_exact else kind
+    return Numeric() if _is_exact(kind) else kind
+
+
+def _is_exact(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind, Numeric) and not isinstance(kind, Float)
 
 
 def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -533,6 +530,8 @@ def _array(name: str, column: Column[Any]) -> ColumnElement[Any]:
     kind = _plain(column.type)
     if isinstance(kind, String) and not isinstance(kind, NamedType):
         kind = String()
+    if _is_exact(kind):
+        return cast(bindparam(name, type_=ARRAY(String())), ARRAY(Numeric()))
     return bindparam(name, type_=ARRAY(_sent(kind)))
 
 
@@ -582,7 +581,7 @@ def _row_class(base: type, columns: Columns) -> type:
     Each value is converted when it is asked for. To copy it first, into a dictionary or
     a model, takes longer than the driver needs for the row.
     """
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = {"_fields": tuple(columns)}
     for place, (key, column) in enumerate(columns.items()):
         convert = _from_driver(column.type)
         attributes[key] = property(
@@ -597,6 +596,22 @@ def _converted(place: int, convert: Convert) -> Convert:
 
 def _to_driver(kind: TypeEngine[Any]) -> Convert | None:
     return kind.dialect_impl(DIALECT).bind_processor(DIALECT)
+
+
+def _to_array(kind: TypeEngine[Any]) -> Convert | None:
+    """Convert one of the values of an array.
+
+    Decimals are text there: for the driver to write them in binary takes longer than for
+    PostgreSQL to read them.
+    """
+    convert = _to_driver(kind)
+    if not _is_exact(_plain(kind)):
+        return convert
+    return (lambda value: _as_text(convert(value))) if convert else _as_text
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _for_all(convert: Convert | None) -> Convert | None:

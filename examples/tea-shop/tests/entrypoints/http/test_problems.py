@@ -23,6 +23,7 @@ from tea_shop.domain.errors import (
     DomainError,
     InvalidValue,
     NotFound,
+    StaleVersion,
     StillReferenced,
     UnknownReference,
 )
@@ -47,13 +48,14 @@ REFUSED: list[tuple[type[Exception], int, str]] = [
     (AlreadyTaken, 409, "already-taken"),
     (StillReferenced, 409, "still-referenced"),
     (UnknownReference, 409, "unknown-reference"),
-    (ConcurrentUpdate, 412, "concurrent-update"),
+    (StaleVersion, 412, "stale-version"),
     (InvalidValue, 422, "invalid-value"),
     (DomainError, 422, "domain-error"),
     (Odd, 422, "domain-error"),
 ]
 FAILED: list[tuple[type[Exception], int, str]] = [
     (Unavailable, 503, "urn:problem-type:unavailable"),
+    (ConcurrentUpdate, 503, "urn:problem-type:concurrent-update"),
     (TransactionConflict, 503, "urn:problem-type:transaction-conflict"),
     (TimedOut, 504, "urn:problem-type:timed-out"),
     (CommitUnknown, 500, "urn:problem-type:commit-unknown"),

@@ -24,6 +24,7 @@ from tea_shop.domain.errors import (
     DomainError,
     InvalidValue,
     NotFound,
+    StaleVersion,
     StillReferenced,
     UnknownReference,
 )
@@ -49,7 +50,10 @@ MEANINGS = [  # the first that fits an error
     Meaning(
         UnknownReference, HTTPStatus.CONFLICT
     ),  # well formed, but not as things are
-    Meaning(ConcurrentUpdate, HTTPStatus.PRECONDITION_FAILED),
+    Meaning(StaleVersion, HTTPStatus.PRECONDITION_FAILED),
+    Meaning(
+        ConcurrentUpdate, HTTPStatus.SERVICE_UNAVAILABLE, "Nothing was done: try again."
+    ),
     Meaning(InvalidValue, HTTPStatus.UNPROCESSABLE_ENTITY),
     Meaning(DomainError, HTTPStatus.UNPROCESSABLE_ENTITY),
     Meaning(

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from functools import cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, inspect, select
@@ -230,9 +230,7 @@ class BaseRepository(Generic[ModelType]):
         inserting = statements.inserting(self.model_class, own)
         made = await self._write(inserting, rows, is_whole=not has_parts)
         # Identities are counted in the order in which the rows are given.
-        made.sort(key=itemgetter("id"))
-        for row, new in zip(rows, made, strict=True):
-            row |= new
+        _fill(rows, sorted(made, key=attrgetter("id")))
         for name in names:
             for row in rows:
                 row.setdefault(name, ())
@@ -291,7 +289,7 @@ class BaseRepository(Generic[ModelType]):
             deleting = statements.deleting(self.model_class)
             rows = [_keys(model) for model in models]
             deleted = await self._write(deleting, rows, is_whole=True)
-            await self._refuse_unwritten(models, {row["id"] for row in deleted})
+            await self._refuse_unwritten(models, {row.id for row in deleted})
         for model in models:
             self._known.pop(model.id, None)
 
@@ -331,27 +329,28 @@ class BaseRepository(Generic[ModelType]):
         return self._session.known[self.model_class]
 
     def _keep(self, models: Iterable[ModelType]) -> None:
-        self._known.update({model.id: model for model in models})
+        known = self._known
+        for model in models:
+            known[model.id] = model
 
     def _moved_on(self, key: int) -> ConcurrentUpdate:
         return ConcurrentUpdate(f"{self.model_class.__tablename__} {key} moved on")
 
     async def _write(
         self, writing: Writing, rows: Sequence[Row], *, is_whole: bool = False
-    ) -> list[Row]:
+    ) -> Sequence[Any]:
         # Of many, some may have moved on: they are never a transaction of their own.
         one, many = writing
         if len(rows) == 1:
-            records = await self._session.write(one, *rows, is_whole=is_whole)
-            return one.named(records)
+            return await self._session.write(one, *rows, is_whole=is_whole)
         if many is None:
-            made: list[Row] = []
+            made: list[Any] = []
             for start in range(0, len(rows), AT_ONCE):
                 sent = rows[start : start + AT_ONCE]
-                made += one.named(await self._session.write(one, *sent))
+                made += await self._session.write(one, *sent)
             return made
         arrays = {key: list(map(itemgetter(key), rows)) for key in many.written}
-        return many.named(await self._session.write(many, arrays))
+        return await self._session.write(many, arrays)
 
     async def _update(
         self, names: tuple[str, ...], models: Sequence[ModelType], *, is_whole: bool
@@ -361,10 +360,9 @@ class BaseRepository(Generic[ModelType]):
             _keys(one) | {key: values_of(one)[key] for key in names} for one in models
         ]
         moved = await self._write(updating, rows, is_whole=is_whole)
-        made = {row["id"]: row for row in moved}
+        made = {row.id: row for row in moved}
         await self._refuse_unwritten(models, made.keys())
-        for model in models:
-            values_of(model).update(made[model.id])
+        _fill([values_of(one) for one in models], [made[one.id] for one in models])
 
     async def _refuse_unwritten(
         self, models: Sequence[ModelType], written: Set[int]
@@ -493,6 +491,13 @@ def _loading(parts: Parts) -> list[Any]:
 def _parts(relation: Relation, model: EntityModel) -> Sequence[Any]:
     parts: Sequence[Any] = values_of(model).get(relation.key, ())
     return parts
+
+
+def _fill(rows: Sequence[Row], made: Sequence[Any]) -> None:
+    """Give rows what the database has made of them."""
+    for key in made[0]._fields:
+        for row, one in zip(rows, made, strict=True):
+            row[key] = getattr(one, key)
 
 
 def _keys(model: EntityModel) -> Row:
