@@ -51,9 +51,9 @@ OTHER_MODULES = {
 # Names that the generated code has beside those of the entities; a test reads them
 # from a generated service and holds these sets against them.
 CLASSES = {
-    *("AbstractAsyncContextManager", "AlreadyTaken", "Any"),
-    *("AsyncEngine", "AsyncGenerator", "AsyncSession", "Base", "BaseCommand"),
-    *("BaseRepository", "BaseResult", "ColumnElement", "CommitUnknown"),
+    *("AbstractAsyncContextManager", "AlreadyTaken", "Any", "AsyncEngine"),
+    *("AsyncGenerator", "AsyncSession", "Awaitable", "Base", "BaseCommand"),
+    *("BaseRepository", "BaseResult", "Callable", "ColumnElement", "CommitUnknown"),
     *("ConcurrentUpdate", "Container", "DatetimeField", "DirectSession"),
     *("EmailField", "EmailType", "IdentitiesField"),
     *("EntityModel", "ExitStack", "InMemoryDatabase", "InMemoryTransaction"),
@@ -62,9 +62,8 @@ CLASSES = {
     *("NotFound", "PageQuery", "Paged", "PagedResult", "Protocol", "ReadOnly"),
     *("RolledBack", "SecretStr", "Self", "Sequence", "Settings", "SliceQuery"),
     *("Sliced", "SlicedResult", "SoftDeleteMixin", "SqlAlchemyUnitOfWork"),
-    *("StaleVersion",),
-    *("StillReferenced", "TimedOut", "TracebackType", "Unavailable", "UnitOfWork"),
-    *("UnitOfWorkFactory", "UnknownReference", "UrlField", "UrlType"),
+    *("StaleVersion", "StillReferenced", "TimedOut", "TracebackType", "Unavailable"),
+    *("UnitOfWork", "UnitOfWorkFactory", "UnknownReference", "UrlField", "UrlType"),
     *("ValidationError",),
 }
 MODULES = {

@@ -141,7 +141,7 @@ def test_every_error_is_in_the_readme_of_the_service(tea_shop: Path) -> None:
         )
     ]
 
-    assert len(errors) == 15
+    assert len(errors) == 16
     for name in errors:
         assert f"`{name}`" in readme
 
