@@ -6,7 +6,6 @@ import shutil
 import sys
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import pytest
 
@@ -137,18 +136,38 @@ def test_a_container_takes_no_longer_to_import_than_libraries_do(
     assert median(ratios) < 1.3, ratios
 
 
+def suite(project: Path, *, is_whole: bool = True) -> float:
+    """Run a suite, or only what it begins with: its imports and a server."""
+    command: tuple[str, ...] = (sys.executable, "-m", "pytest", "-q")
+    command += ("-p", "no:schemathesis")
+    if not is_whole:
+        command = (sys.executable, "-m", "dev.postgres", *command, "--collect-only")
+    return seconds(*command, cwd=project, PYTHONPATH="src", TEST_DATABASE_URL="")
+
+
 def test_a_suite_takes_less_than_five_times_as_long_as_its_beginning(
     tmp_path: Path,
 ) -> None:
-    """It begins with its imports and with a server."""
     project = bake(tmp_path)
-    suite = (sys.executable, "-m", "pytest", "-q", "-p", "no:schemathesis")
-    beginning = (sys.executable, "-m", "dev.postgres", *suite, "--collect-only")
-    own: dict[str, Any] = {"cwd": project, "PYTHONPATH": "src", "TEST_DATABASE_URL": ""}
-    seconds(*beginning, **own)  # compiles what is imported
+    suite(project, is_whole=False)  # compiles what is imported
 
     ratios = [5.0]
     while min(ratios) >= 5 and len(ratios) < 4:
-        ratios.append(seconds(*suite, **own) / seconds(*beginning, **own))
+        ratios.append(suite(project) / suite(project, is_whole=False))
 
     assert min(ratios) < 5, ratios
+
+
+def test_an_entity_adds_less_than_a_quarter_of_its_beginning_to_a_suite(
+    tmp_path: Path,
+) -> None:
+    one, eleven = (bake(tmp_path / f"{n}", entities=many(n)) for n in (1, 11))
+    for project in (one, eleven):
+        suite(project, is_whole=False)  # compiles what is imported
+
+    ratios = [0.25]
+    while min(ratios) >= 0.25 and len(ratios) < 4:
+        added = (suite(eleven) - suite(one)) / 10
+        ratios.append(added / suite(one, is_whole=False))
+
+    assert min(ratios) < 0.25, ratios
