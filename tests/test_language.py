@@ -639,6 +639,7 @@ REFUSED = [
         (f"Order(a: {type_} unique)", "is not unique: ")
         for type_ in ("bool", "json", "text", "[str]", "enum(a, b)")
     ),
+    ("Order(a: Decimal(3, 1) unique)", "is not unique: only 1999 rows could have it"),
     *(
         (f"Order(a: {type_} = now)", f"Order.a: {type_} has no default: it is given")
         for type_ in ("date", "datetime", "time", "timedelta", "UUID", "bytes", "json")

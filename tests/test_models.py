@@ -209,7 +209,10 @@ def plain(draw: st.DrawFn, entity: Drawn, *, in_child: bool) -> None:
         tokens = [":", "[", *element, "]", *options(draw, "index")]
     else:
         type_, default = scalar(draw, kind)
-        tokens = [":", *type_, *options(draw, *flags, default=default)]
+        behind = options(draw, *flags, default=default)
+        if kind == "Decimal" and type_[2:3] and int(type_[2]) < 4:
+            behind = [one for one in behind if one != "unique"]  # too few differ
+        tokens = [":", *type_, *behind]
     entity.fields.append([name, *tokens])
 
 

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -46,6 +47,13 @@ class NoServer(Exception):
 @contextlib.contextmanager
 def postgres() -> Generator[str]:
     """Run a server of its own; give the URL of its empty database."""
+    with start() as url:
+        yield url()
+
+
+@contextlib.contextmanager
+def start() -> Generator[Callable[[], str]]:
+    """Let a server start by itself; give what waits for it, and returns its URL."""
     with subprocess.Popen(
         [sys.executable, "-I", __file__, "--supervise"],
         stdin=subprocess.PIPE,
@@ -53,11 +61,16 @@ def postgres() -> Generator[str]:
         text=True,
         start_new_session=True,  # Ctrl-C in a terminal is for the owner alone
     ) as supervisor:  # leaving closes the pipe and waits for the supervisor
-        assert supervisor.stdout is not None
-        status, _, detail = supervisor.stdout.read().partition(" ")
-        if status != "ready":
-            raise NoServer(detail or "the supervisor of the server ended early")
-        yield f"postgresql+asyncpg://postgres@{detail}"
+
+        @cache
+        def url() -> str:
+            assert supervisor.stdout is not None
+            status, _, detail = supervisor.stdout.read().partition(" ")
+            if status != "ready":
+                raise NoServer(detail or "the supervisor of the server ended early")
+            return f"postgresql+asyncpg://postgres@{detail}"
+
+        yield url
 
 
 def supervise() -> None:
@@ -204,10 +217,14 @@ def main(command: list[str]) -> int:
         except NoServer as fault:
             print(fault, file=sys.stderr)
             return 1
+        told: list[int] = []  # to end, before there is what could be told
+        before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+        stack.callback(signal.signal, signal.SIGTERM, before)
         process = stack.enter_context(subprocess.Popen(command, env=environment))
         stack.callback(process.kill)  # where Ctrl-C has not ended it
-        before = signal.signal(signal.SIGTERM, lambda _, __: process.terminate())
-        stack.callback(signal.signal, signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, lambda _, __: process.terminate())
+        if told:
+            process.terminate()
         return process.wait()
 
 

@@ -4,8 +4,7 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from itertools import count
 from typing import Any
@@ -17,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from dev.postgres import postgres
+from dev.postgres import start
 from tea_shop.application.unit_of_work import UnitOfWork, UnitOfWorkFactory
 from tea_shop.container import Container, open_container
 from tea_shop.infrastructure.database import connect
@@ -65,23 +64,20 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True, scope="session")
 def starting(
     request: pytest.FixtureRequest, no_settings: None
-) -> Generator[Future[str]]:
+) -> Generator[Callable[[], str]]:
     """The URL of a server that starts meanwhile, if any is needed and none is named."""
-    with ExitStack() as stack, ThreadPoolExecutor() as pool:
-        url = Future[str]()
-        if named := os.environ.get("TEST_DATABASE_URL"):
-            url.set_result(named)
-        elif any(map(needs_server, request.session.items)):
-            url = pool.submit(stack.enter_context, postgres())
-        else:
-            url.cancel()
+    named = os.environ.get("TEST_DATABASE_URL", "")
+    if named or not any(map(needs_server, request.session.items)):
+        yield lambda: named
+        return
+    with start() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def server(starting: Future[str]) -> URL:
+def server(starting: Callable[[], str]) -> URL:
     """The server of `TEST_DATABASE_URL`, or one that lives as long as the tests."""
-    return make_url(starting.result()).set(drivername="postgresql+asyncpg")
+    return make_url(starting()).set(drivername="postgresql+asyncpg")
 
 
 @pytest.fixture(scope="session")

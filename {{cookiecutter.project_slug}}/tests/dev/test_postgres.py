@@ -12,14 +12,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from dev.postgres import main
 
+from tests.conftest import needs_server
+
 ROOT = Path(__file__).parents[2]
 OWNER = """
-import time
+import sys
 
 from dev.postgres import postgres
 with postgres() as url:
     print(url, flush=True)
-    time.sleep(60)
+    sys.stdin.read()  # as long as the tests
 """
 
 
@@ -31,18 +33,28 @@ def folder(url: str) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def owner() -> Generator["subprocess.Popen[str]"]:
+def owner(
+    request: pytest.FixtureRequest,
+) -> Generator["subprocess.Popen[str] | None"]:
     """A process that owns a server, which starts while those run that need none."""
+    if not any(map(needs_server, request.session.items)):
+        yield None
+        return
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", OWNER],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         yield process
         process.kill()
 
 
 @pytest.fixture(scope="session")
-def url(owner: "subprocess.Popen[str]") -> str:
+def url(owner: "subprocess.Popen[str] | None") -> str:
     """Where that server is, as soon as it can be reached."""
+    assert owner is not None
     assert owner.stdout is not None
     return owner.stdout.readline().strip()
 

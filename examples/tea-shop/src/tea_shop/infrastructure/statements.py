@@ -5,6 +5,7 @@ force: the columns, what converts their values, and which rows are hidden.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias, TypeGuard
@@ -504,7 +505,7 @@ def _is_exact(kind: TypeEngine[Any]) -> bool:
 def _plain(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     """Return the type as the driver knows it."""
     kind = kind.dialect_impl(DIALECT)
-    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+    return _plain(kind.impl_instance) if isinstance(kind, TypeDecorator) else kind
 
 
 def _number(name: str) -> ColumnElement[int]:
@@ -610,7 +611,11 @@ def _to_array(kind: TypeEngine[Any]) -> Convert | None:
     return (lambda value: _as_text(convert(value))) if convert else _as_text
 
 
-def _as_text(value: object) -> str | None:
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, Decimal):
+        return Decimal.__str__(value)  # a class of its own may show it otherwise
+    if isinstance(value, float):
+        return str(Decimal(value))  # with all its digits, as the driver does
     return None if value is None else str(value)
 
 

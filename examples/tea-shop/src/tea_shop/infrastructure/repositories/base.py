@@ -495,8 +495,8 @@ def _parts(relation: Relation, model: EntityModel) -> Sequence[Any]:
 
 def _fill(rows: Sequence[Row], made: Sequence[Any]) -> None:
     """Give rows what the database has made of them."""
-    for key in made[0]._fields:
-        for row, one in zip(rows, made, strict=True):
+    for row, one in zip(rows, made, strict=True):
+        for key in one._fields:
             row[key] = getattr(one, key)
 
 
