@@ -54,6 +54,12 @@ class Measured:
         """The one in the middle."""
         return statistics.median(self.ratios)
 
+    @property
+    def ratio_of_most(self) -> float:
+        """What three of four blocks needed, or more."""
+        first, *_ = statistics.quantiles([*self.ratios, self.ratio], method="inclusive")
+        return first
+
     def compare(self, seconds: float, before: float, after: float) -> None:
         """Note a block between two of the limit."""
         self.seconds.append(seconds)

@@ -72,6 +72,17 @@ def test_a_ratio_that_is_far_worse_is_refused() -> None:
     )
 
 
+def test_what_is_worse_in_half_of_the_blocks_is_the_machine() -> None:
+    before = published(markdown(a_table(2.0)))
+    table = a_table(2.0)
+    seen = table["get by id"][GENERATED]
+
+    seen.kept = [2.0, 2.0, 4.0, 4.0, 4.0, 4.0]
+    assert worse(table, before, GENERATED) == {}
+    seen.kept = [2.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    assert worse(table, before, GENERATED) != {}
+
+
 def test_what_is_worse_for_all_is_the_machine() -> None:
     before = published(markdown(a_table(2.0)))
 
