@@ -37,12 +37,20 @@ SERVICE = "{{cookiecutter.project_slug}}"
 
 
 class Answers(Extension):
-    """Gives what cookiecutter renders the filters of this module."""
+    """Gives what cookiecutter renders the filters of this module.
+
+    Raise `FailedHookException` where bad answers were replayed, past all questions.
+    """
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.filters["refuse_bad_answers"] = refuse_bad_answers
         environment.filters["as_files"] = as_files
+        generating = arguments_of("generate_files")
+        if generating and "env" not in generating:  # it has not made anything yet
+            answers = generating["context"]["cookiecutter"]
+            if problems := part("language").problems(answers):
+                raise FailedHookException("\n".join(problems))
 
 
 @pass_environment

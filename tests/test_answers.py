@@ -126,14 +126,26 @@ def test_answers_can_be_replayed(tmp_path: Path, whole: bool) -> None:
     assert_is_service(tmp_path / "out/tea-shop", "tea_shop")
 
 
-def test_a_bad_replayed_answer_is_refused_by_the_hook(tmp_path: Path) -> None:
-    done = replay(tmp_path, **ANSWERS | {"package_name": "class"})
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        (
+            {"package_name": "class"},
+            "'class' is a keyword of Python: try class_service",
+        ),
+        ({"project_slug": "a/b"}, "project_slug 'a/b' "),
+    ],
+)
+def test_a_bad_replayed_answer_is_refused_before_a_folder_is_made(
+    tmp_path: Path, answers: dict[str, str], sentence: str
+) -> None:
+    done = replay(tmp_path, **ANSWERS | answers)
 
     assert done.code == 1
-    assert done.out.splitlines()[-1] == (
-        "package_name 'class' is a keyword of Python: try class_service"
-    )
-    assert list((tmp_path / "out").iterdir()) == []
+    assert sentence in done.out
+    assert done.out.count("\n") == 1
+    assert done.err == ""
+    assert not (tmp_path / "out").exists()
 
 
 NO_TERMINAL = pytest.mark.skipif(
@@ -336,7 +348,7 @@ def test_a_replayed_answer_that_is_not_offered_is_refused(tmp_path: Path) -> Non
 
     assert done.code == 1
     assert done.out.endswith("api 'grpc' is not offered: choose none or fastapi\n")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 NO_TEXTS = {
@@ -355,7 +367,7 @@ def test_a_replayed_answer_that_is_no_text_is_refused(
 
     assert done.code == 1
     assert done.out.endswith(f"entities {NO_TEXTS[answer]}\n")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def configured(tmp_path: Path, answers: str) -> Path:

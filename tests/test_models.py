@@ -624,13 +624,13 @@ def test_a_refused_answer_leaves_nothing(mutants: list[str], tmp_path: Path) -> 
     for number, answer in enumerate(refused[:24]):
         out = tmp_path / str(number)
         if number % 2 or set("{\0\ud800") & set(answer):
-            done = replay(out, answer)  # where cookiecutter shows a traceback before
+            done = replay(out, answer)
         else:
             done = generate(out, entities=answer)
-            assert "Traceback" not in done.out + done.err, answer
+        assert "Traceback" not in done.out + done.err, answer
         assert done.code == 1, answer
         assert language.read_entities(answer)[1][0].splitlines()[0] in done.out, answer
-        assert list(out.iterdir()) == []
+        assert not out.exists() or list(out.iterdir()) == []
 
 
 def replay(out: Path, answer: str) -> Run:

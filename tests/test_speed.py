@@ -110,7 +110,7 @@ def test_the_work_grows_as_the_number_of_entities(tmp_path: Path) -> None:
         environment = {"PYTHONPATH": str(tmp_path), "CALLS": str(kept)}
         generate(TEMPLATE, tmp_path / f"{entities}{turn}", answer, **environment)
         processes = [int(line) for line in kept.read_text().split()]
-        assert len(processes) == 3  # cookiecutter and both hooks
+        assert len(processes) == 2  # cookiecutter and the hook
         return sum(processes)
 
     calls(1, "first")  # it compiles what the others import
