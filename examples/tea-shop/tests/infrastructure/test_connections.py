@@ -452,11 +452,15 @@ async def test_a_failed_read_is_not_held_against_who_comes_next(
 async def test_a_connection_commits_nothing_after_an_error_nobody_heeded(
     container: Container,
 ) -> None:
-    async with container.engine().connect() as connection:
-        with pytest.raises(InvalidValue):
-            await connection.execute(WRONG)
-        with pytest.raises(RolledBack):
-            await connection.commit()
+    process = statements.Statement(select(func.pg_backend_pid()))
+    async with engine_of(container, database_pool_size=1) as engine:
+        async with engine.connect() as connection:
+            with pytest.raises(InvalidValue):
+                await connection.execute(WRONG)
+            with pytest.raises(RolledBack):
+                await connection.commit()
+        async with create_session_factory(engine)() as session:
+            assert await session.fetch(process, {})  # who comes next has no error
 
 
 @pytest.mark.postgres
