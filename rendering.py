@@ -28,9 +28,9 @@ from jinja2 import (
 )
 
 RECORD = ".cruft.json"
-PARTS = (  # of the template: what services are made from
-    *("cookiecutter.json", ":(glob)*.py", ":(glob)hooks/*.py"),
-    ":(glob)*cookiecutter.project_slug*/**",
+PARTS = (  # of the template: what services are made from; git looks at nothing else
+    *("cookiecutter.json", "hexagonal_answers.py", "language.py", "rendering.py"),
+    *("hooks/post_gen_project.py", "{{cookiecutter.project_slug}}"),
 )
 WIDTH = 88
 IDENTITY = "gt=0, lt=2**63"  # what PostgreSQL takes as one

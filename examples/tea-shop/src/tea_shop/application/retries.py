@@ -24,8 +24,8 @@ def retried(
 
     That is after a `TransactionConflict` and a `ConcurrentUpdate`; but not after a
     `StaleVersion`, of which the caller has to know. The last of `ATTEMPTS` raises what
-    it meets. Before each other one is a wait of random length
-    ("full jitter"), lest those that met once meet again.
+    it meets. Before each other one is a wait of random length ("full jitter"), lest
+    those that met once meet again.
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
 
