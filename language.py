@@ -1991,8 +1991,10 @@ def _with_flags(field: Field, written: WrittenField) -> Field:
             reason = "each value could be there once only"
         if field.kind == "array":
             reason = "two lists with the same in another order would differ"
-        if field.type == "Decimal" and field.arguments and field.arguments[0] < 4:
-            reason = f"only {2 * 10 ** field.arguments[0] - 1} rows could have it"
+        if field.kind == "scalar" and field.type == "Decimal" and field.arguments:
+            digits = field.arguments[0]
+            if digits < 4:
+                reason = f"only {2 * 10**digits - 1} rows could have it"
         if reason:
             kind = field.type if field.kind == "scalar" else f"an {field.kind}"
             raise _Refused(f"{kind} is not unique: {reason}", unique)

@@ -120,17 +120,15 @@ EXAMPLE = dict(
 )
 
 
-PARTS = ("cookiecutter.json", "hexagonal_answers.py", "language.py", "rendering.py")
-
-
 def template_at(folder: Path) -> Path:
     """Make a repository of the template, to be changed."""
-    folder.mkdir(parents=True)
-    for name in PARTS:
-        shutil.copy(TEMPLATE / name, folder)
-    for name in ("hooks", SERVICE):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(TEMPLATE / name, folder / name, ignore=ignored)
+    ignored = shutil.ignore_patterns("__pycache__")
+    for name in module_at(TEMPLATE / "rendering.py").PARTS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        if (TEMPLATE / name).is_dir():
+            shutil.copytree(TEMPLATE / name, folder / name, ignore=ignored)
+        else:
+            shutil.copy(TEMPLATE / name, folder / name)
     commit(folder)
     return folder
 

@@ -131,9 +131,13 @@ def test_answers_can_be_replayed(tmp_path: Path, whole: bool) -> None:
     [
         (
             {"package_name": "class"},
-            "'class' is a keyword of Python: try class_service",
+            "package_name 'class' is a keyword of Python: try class_service",
         ),
-        ({"project_slug": "a/b"}, "project_slug 'a/b' "),
+        (
+            {"project_slug": "a/b"},
+            "project_slug 'a/b' is no slug: join lower-case words by hyphens,"
+            " for example order-service",
+        ),
     ],
 )
 def test_a_bad_replayed_answer_is_refused_before_a_folder_is_made(
@@ -141,10 +145,7 @@ def test_a_bad_replayed_answer_is_refused_before_a_folder_is_made(
 ) -> None:
     done = replay(tmp_path, **ANSWERS | answers)
 
-    assert done.code == 1
-    assert sentence in done.out
-    assert done.out.count("\n") == 1
-    assert done.err == ""
+    assert (done.code, done.out, done.err) == (1, f"{sentence}\n", "")
     assert not (tmp_path / "out").exists()
 
 

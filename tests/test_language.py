@@ -640,6 +640,7 @@ REFUSED = [
         for type_ in ("bool", "json", "text", "[str]", "enum(a, b)")
     ),
     ("Order(a: Decimal(3, 1) unique)", "is not unique: only 1999 rows could have it"),
+    ("Order(a: [Decimal(3, 1)] unique)", "is not unique: two lists with the same"),
     *(
         (f"Order(a: {type_} = now)", f"Order.a: {type_} has no default: it is given")
         for type_ in ("date", "datetime", "time", "timedelta", "UUID", "bytes", "json")
